@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`make boot`: Xen, a patched guest and an unpatched one, and a report."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import judge
+from lab.common import BUILD, LabError, run_main, say
+from lab.expect import expect
+from lab.hosts import Host, Xen, check_accel, check_tsc_mode, choose_host, choose_xen
+from lab.images import make_images
+from lab.life import Life, live
+from lab.qemu import Machine
+from lab.report import render
+from lab.runs import Run
+from lab.xen import Guest
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the Makefile's variables ask for, checked before anything starts."""
+
+    xen: Xen
+    host: Host
+    patched: Path
+    unpatched: Path
+    tsc_mode: str
+    cmdline: str
+
+
+def kernel_image(directory: str) -> Path:
+    image = BUILD / directory / "bzImage"
+    if not image.exists():
+        raise LabError(
+            f"there is no kernel build/{directory}/bzImage\n"
+            "    Build it with: make kernel (and make kernel SERIES=none)"
+        )
+    return image
+
+
+def settings_from(environment: dict[str, str]) -> Settings:
+    check_accel(environment.get("ACCEL") or "tcg")
+    tsc_mode = environment.get("TSC_MODE", "")
+    check_tsc_mode(tsc_mode)
+    kernel = environment.get("KERNEL") or "6.12"
+    return Settings(
+        xen=choose_xen(environment.get("XEN") or "4.17"),
+        host=choose_host(environment.get("HOST_TSC") or "untrusted"),
+        patched=kernel_image(kernel),
+        unpatched=kernel_image(f"{kernel}-none"),
+        tsc_mode=tsc_mode,
+        cmdline=environment.get("CMDLINE", ""),
+    )
+
+
+def judge_all(life: Life, settings: Settings) -> list[str]:
+    """Everything that is not as the policy says."""
+    report = life.report
+    itsc = report.fact("before.itsc") == "1"
+    expected = expect(settings.tsc_mode, settings.cmdline, settings.host, itsc)
+    return [
+        *judge.judge_policy(report, expected),
+        *judge.judge_printk(report),
+        *judge.judge_clocks(report, suspended=True),
+        *judge.judge_leaf(report, settings.host, settings.tsc_mode, life.outside),
+        *judge.judge_trouble(report),
+    ]
+
+
+def main() -> int:
+    start = time.monotonic()
+    settings = settings_from(dict(os.environ))
+    images = make_images(settings.xen)
+    run = Run("boot")
+    lives: dict[str, Life] = {}
+    with Machine(run, images, settings.unpatched) as machine:
+        say(f"lab: booting Xen {settings.xen.version} and dom0 under QEMU")
+        machine.wait_boot()
+        say(f"lab: dom0 is up ({time.monotonic() - start:.1f} s)")
+        for name in ("patched", "unpatched"):
+            guest = Guest(
+                machine,
+                name,
+                getattr(settings, name),
+                images.guest,
+                tsc_mode=settings.tsc_mode,
+                cmdline=settings.cmdline,
+            )
+            lives[name] = live(guest)
+    problems = judge_all(lives["patched"], settings)
+    expected = expect(settings.tsc_mode, settings.cmdline, settings.host)
+    text = render(lives["patched"], lives["unpatched"], expected, problems)
+    run.path("report.txt").write_text(text + "\n")
+    say(text)
+    say(f"{time.monotonic() - start:.0f} s in all; everything is in {run.directory}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

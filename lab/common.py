@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What every part of the lab needs: where things are, how to speak, how to fail."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Iterator
+
+TOP = Path(__file__).resolve().parent.parent
+BUILD = TOP / "build"
+LAB = BUILD / "lab"
+
+
+class LabError(Exception):
+    """Something went wrong; the message says what, and what to do about it."""
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def need(*tools: str) -> None:
+    """Stop early, with a package's name, when a program is missing."""
+    packages = {"qemu-system-x86_64": "qemu-system-x86", "setpriv": "util-linux"}
+    packages["readelf"] = "binutils"
+    for tool in tools:
+        if shutil.which(tool) is None:
+            package = packages.get(tool, tool)
+            raise LabError(
+                f"the program {tool} is missing\n"
+                f"    As root: apt-get install {package}"
+            )
+
+
+def output(*command: str, env: dict[str, str] | None = None) -> str:
+    """Standard output of a command; what it said on failure becomes the error."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=env)
+    except FileNotFoundError:
+        raise LabError(f"the program {command[0]} is missing") from None
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines()[-12:]
+        raise LabError(
+            f"{command[0]} failed with status {done.returncode}:\n"
+            + "\n".join("    " + line for line in lines)
+        )
+    return done.stdout.strip()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """A reader, or a run after a crash, sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file; a second run waits for the first and says so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"lab: another run holds {path.relative_to(TOP)}, waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def run_main(main: Callable[[], int]) -> int:
+    """Call main(); turn what can go wrong into one clear message."""
+    start = time.monotonic()
+    try:
+        return main()
+    except LabError as error:
+        print(f"lab: error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        seconds = time.monotonic() - start
+        print(
+            f"\nlab: interrupted after {seconds:.0f} s; QEMU is stopped and nothing "
+            "is left running, run the same command to start again",
+            file=sys.stderr,
+        )
+        return 130
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES):
+            raise
+        print(
+            f"lab: error: {error.strerror}: {error.filename or BUILD}\n"
+            "    Make room (or give yourself the right to write there), then run "
+            "it again.",
+            file=sys.stderr,
+        )
+    return 1

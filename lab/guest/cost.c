@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What one reading of a clock costs */
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "witness.h"
+
+#define ROUNDS		7
+/* Long enough that one reading at either end does not count */
+#define ROUND_NS	20000000LL
+
+static void by_libc(unsigned long n)
+{
+	struct timespec ts;
+
+	while (n--)
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+}
+
+static void by_syscall(unsigned long n)
+{
+	struct timespec ts;
+
+	while (n--)
+		syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &ts);
+}
+
+static void by_rdtsc(unsigned long n)
+{
+	while (n--)
+		asm volatile("" : : "r" (__rdtsc()));
+}
+
+static __s64 duration(void (*call)(unsigned long n), unsigned long n)
+{
+	struct timespec from, to;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	call(n);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	return (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The median of several rounds, for the machine below is a busy one */
+static double cost(void (*call)(unsigned long n))
+{
+	unsigned long n = 64;
+	double each[ROUNDS];
+	int i;
+
+	while (duration(call, n) < ROUND_NS && n < 1UL << 30)
+		n *= 2;
+	for (i = 0; i < ROUNDS; i++)
+		each[i] = (double)duration(call, n) / n;
+	qsort(each, ROUNDS, sizeof(each[0]), compare);
+	return each[ROUNDS / 2];
+}
+
+void report_costs(void)
+{
+	say("cost.vdso %.2f", cost(by_libc));
+	say("cost.syscall %.2f", cost(by_syscall));
+	say("cost.rdtsc %.2f", cost(by_rdtsc));
+}

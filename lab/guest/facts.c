@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the kernel says about itself */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "witness.h"
+
+#define CLOCKSOURCE "/sys/devices/system/clocksource/clocksource0/"
+
+/* The first line of a file; false, and an empty line, when there is none */
+bool read_line(const char *path, char *line, size_t size)
+{
+	FILE *file = fopen(path, "r");
+	bool ok;
+
+	line[0] = '\0';
+	if (!file)
+		return false;
+	ok = fgets(line, size, file);
+	if (!ok)
+		line[0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	fclose(file);
+	return ok;
+}
+
+static void report_file(const char *when, const char *key, const char *path)
+{
+	char line[1024];
+
+	if (read_line(path, line, sizeof(line)))
+		say("%s.%s %s", when, key, line);
+}
+
+/* "sched_clock_stable() : 1" */
+static void report_sched_clock(const char *when)
+{
+	FILE *file = fopen("/sys/kernel/debug/sched/debug", "r");
+	char line[256];
+
+	if (!file)
+		return;
+	while (fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, "sched_clock_stable()", 20)) {
+			say("%s.stable %d", when, !!strstr(line, ": 1"));
+			break;
+		}
+	}
+	fclose(file);
+}
+
+void report_facts(const char *when)
+{
+	struct time_leaf leaf;
+	struct utsname uts;
+
+	if (!uname(&uts))
+		say("%s.linux %s", when, uts.release);
+	report_file(when, "cmdline", "/proc/cmdline");
+	report_file(when, "xen_major", "/sys/hypervisor/version/major");
+	report_file(when, "xen_minor", "/sys/hypervisor/version/minor");
+	report_file(when, "xen_extra", "/sys/hypervisor/version/extra");
+	report_file(when, "kind", "/sys/hypervisor/guest_type");
+	report_file(when, "clocksource", CLOCKSOURCE "current_clocksource");
+	report_file(when, "available", CLOCKSOURCE "available_clocksource");
+	report_sched_clock(when);
+
+	say("%s.leaf_base %#x", when, xen_leaf_base());
+	say("%s.leaf_max %#x", when, xen_leaf_max());
+	read_time_leaf(&leaf);
+	say("%s.time_leaf %#x %u %u %u", when, leaf.flags, leaf.mode, leaf.khz,
+	    leaf.incarnation);
+	say("%s.itsc %d", when, itsc_visible());
+}
+
+/*
+ * Every record of the kernel's log, as /dev/kmsg gives it:
+ * "kmsg PRIORITY,SEQUENCE,MICROSECONDS,FLAGS;TEXT"
+ */
+void report_kmsg(void)
+{
+	char record[8192];
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+
+	if (kmsg < 0)
+		die("cannot open /dev/kmsg: %s", strerror(errno));
+	for (;;) {
+		ssize_t got = read(kmsg, record, sizeof(record) - 1);
+
+		if (got < 0 && (errno == EPIPE || errno == EINTR))
+			continue;
+		if (got <= 0)
+			break;
+		/* Lines after the first hold a device's name: not wanted */
+		record[got] = '\0';
+		record[strcspn(record, "\n")] = '\0';
+		say("kmsg %s", record);
+	}
+	if (errno != EAGAIN)
+		die("reading /dev/kmsg: %s", strerror(errno));
+	close(kmsg);
+}

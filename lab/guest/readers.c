@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One thread on each vCPU reads the clocks for as long as the guest runs, over
+ * the suspend too, and notes every step.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "witness.h"
+
+#define MAX_READERS	8
+
+static const struct {
+	clockid_t id;
+	const char *name;
+} clocks[] = {
+	{ CLOCK_MONOTONIC,	"monotonic" },
+	{ CLOCK_MONOTONIC_RAW,	"raw" },
+	{ CLOCK_BOOTTIME,	"boottime" },
+};
+
+#define CLOCKS	ARRAY_SIZE(clocks)
+
+struct steps {
+	__s64 last;
+	__s64 back;		/* biggest, against this vCPU's last reading */
+	__s64 back_cross;	/* biggest, against any vCPU's */
+	__s64 leap;		/* biggest step forward */
+	__s64 before;		/* last reading known to be before the suspend */
+	__s64 after;		/* first reading known to be after it */
+};
+
+static struct reader {
+	pthread_t thread;
+	int cpu;
+	atomic_ulong reads;
+	struct steps steps[CLOCKS];
+} readers[MAX_READERS];
+
+static unsigned int nr_readers;
+static atomic_bool stop;
+/* The latest reading that any vCPU has finished */
+static atomic_llong latest[CLOCKS];
+
+static __s64 read_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+static void look(unsigned int clock, struct steps *s)
+{
+	__s64 seen = atomic_load(&latest[clock]);
+	__s64 now = read_clock(clocks[clock].id);
+
+	if (s->last - now > s->back)
+		s->back = s->last - now;
+	if (now - s->last > s->leap)
+		s->leap = now - s->last;
+	if (seen - now > s->back_cross)
+		s->back_cross = seen - now;
+	s->last = now;
+
+	while (seen < now && !atomic_compare_exchange_weak(&latest[clock], &seen, now))
+		;
+}
+
+static __u32 incarnation(void)
+{
+	struct time_leaf leaf;
+
+	read_time_leaf(&leaf);
+	return leaf.incarnation;
+}
+
+/*
+ * Xen counts a domain's incarnations: a new one tells that the suspend lies
+ * behind, without asking any clock.  The suspend came somewhere between the two
+ * looks at the count, so the readings before the first of them are older, and
+ * those after the second are newer.
+ */
+static void *reader_main(void *arg)
+{
+	struct reader *r = arg;
+	__u32 was = incarnation();
+	cpu_set_t set;
+	unsigned int i;
+
+	CPU_ZERO(&set);
+	CPU_SET(r->cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("no reader on vCPU %d: %s", r->cpu, strerror(errno));
+	for (i = 0; i < CLOCKS; i++)
+		r->steps[i].last = read_clock(clocks[i].id);
+
+	while (!atomic_load(&stop)) {
+		__s64 before[CLOCKS];
+		__u32 is;
+
+		for (i = 0; i < CLOCKS; i++)
+			before[i] = r->steps[i].last;
+		for (i = 0; i < CLOCKS; i++)
+			look(i, &r->steps[i]);
+		is = incarnation();
+		if (is != was) {
+			was = is;
+			for (i = 0; i < CLOCKS; i++) {
+				look(i, &r->steps[i]);
+				r->steps[i].before = before[i];
+				r->steps[i].after = r->steps[i].last;
+			}
+		}
+		atomic_fetch_add(&r->reads, 1);
+	}
+	return NULL;
+}
+
+/* Returns when every thread reads */
+void readers_start(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int error, i;
+
+	for (i = 0; i < cpus && i < MAX_READERS; i++) {
+		readers[i].cpu = i;
+		error = pthread_create(&readers[i].thread, NULL, reader_main,
+				       &readers[i]);
+		if (error)
+			die("cannot start a reader: %s", strerror(error));
+		nr_readers++;
+	}
+	readers_run_on(100);
+}
+
+/* Until every reader has read so many times more; counted, never timed */
+void readers_run_on(unsigned long reads)
+{
+	unsigned long goal[MAX_READERS];
+	unsigned int i;
+
+	for (i = 0; i < nr_readers; i++)
+		goal[i] = atomic_load(&readers[i].reads) + reads;
+	for (i = 0; i < nr_readers; i++)
+		while (atomic_load(&readers[i].reads) < goal[i])
+			usleep(10000);
+}
+
+void readers_report(void)
+{
+	unsigned int i, j;
+
+	atomic_store(&stop, true);
+	for (i = 0; i < nr_readers; i++) {
+		struct reader *r = &readers[i];
+
+		pthread_join(r->thread, NULL);
+		say("reader.%d.reads %lu", r->cpu, atomic_load(&r->reads));
+		for (j = 0; j < CLOCKS; j++) {
+			struct steps *s = &r->steps[j];
+
+			say("reader.%d.%s %lld %lld %lld %lld %lld", r->cpu,
+			    clocks[j].name, s->back,
+			    s->back_cross, s->leap,
+			    s->before, s->after);
+		}
+	}
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The guest's only program: it tells what the kernel decided about its clocks,
+ * and measures whether they deserve it.
+ */
+#ifndef WITNESS_H
+#define WITNESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/types.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define __printf(a, b)	__attribute__((__format__(gnu_printf, a, b)))
+
+/* The time leaf of the Xen CPUID range, subleaf 0 */
+struct time_leaf {
+	__u32 flags;
+	__u32 mode;
+	__u32 khz;
+	__u32 incarnation;
+};
+
+/* report.c: what is said is kept until it is sent */
+void __printf(1, 2) say(const char *format, ...);
+void say_bytes(const char *text, size_t length);
+void send_report(void);
+
+/* xenbus.c: the guest's own corner of xenstore */
+void xenbus_open(void);
+void xenbus_write(const char *path, const char *value, size_t length);
+bool xenbus_read(const char *path, char *value, size_t size);
+void xenbus_watch(const char *path);
+void xenbus_wait(void);
+
+/* cpuid.c */
+void cpuid_init(void);
+__u32 xen_leaf_base(void);
+__u32 xen_leaf_max(void);
+void read_time_leaf(struct time_leaf *leaf);
+bool itsc_visible(void);
+
+/* facts.c */
+bool read_line(const char *path, char *line, size_t size);
+void report_facts(const char *when);
+void report_kmsg(void);
+
+/* cost.c */
+void report_costs(void);
+
+/* readers.c: one thread on each vCPU that never stops reading the clocks */
+void readers_start(void);
+void readers_run_on(unsigned long reads);
+void readers_report(void);
+
+/* init.c */
+_Noreturn void __printf(1, 2) die(const char *format, ...);
+
+#endif

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Holds what was seen against what is expected; says every difference."""
+
+from __future__ import annotations
+
+from lab.expect import Expectation, expect_leaf
+from lab.hosts import Host
+from lab.witness import CLOCKS, Report
+from lab.xen import Outside
+
+# A scheduler clock that starts later than this did not start at zero
+FIRST_STAMP_USEC = 1_000_000
+
+
+def judge_policy(report: Report, expected: Expectation) -> list[str]:
+    """Verdict, clocksource and scheduler clock, after boot and after the restore."""
+    wrong: list[str] = []
+
+    def compare(what: str, seen: object, wanted: object) -> None:
+        if wanted is not None and seen != wanted:
+            wrong.append(f"{what} is {seen}, expected {wanted}")
+
+    if not report.verdicts and expected.verdict is not None:
+        wrong.append("the kernel printed no verdict (no line 'xen: TSC ...')")
+    for verdict in report.verdicts:
+        compare("verdict", verdict["verdict"], expected.verdict)
+        compare("row", int(verdict["row"]), expected.row)
+        compare("request", verdict["request"], expected.request)
+    compare("scheduler clock", report.sched_clock, expected.sched_clock)
+    for when in ("before", "after"):
+        compare(
+            f"clocksource {when} the suspend",
+            report.fact(f"{when}.clocksource"),
+            expected.clocksource,
+        )
+        compare(
+            f"sched_clock_stable() {when} the suspend",
+            report.fact(f"{when}.stable") == "1",
+            expected.stable,
+        )
+    compare(
+        "number of warnings about xen_tsc_reliable",
+        len(report.parameter_warnings),
+        expected.parameter_warnings,
+    )
+    return wrong
+
+
+def judge_printk(report: Report) -> list[str]:
+    wrong = []
+    if report.lost_records:
+        wrong.append("the kernel's log lost records, its order cannot be judged")
+    if report.kmsg[0].usec > FIRST_STAMP_USEC:
+        wrong.append(f"the first printk is not at 0: {report.kmsg[0]}")
+    back, where = report.printk_back
+    if back:
+        wrong.append(f"printk time steps back by {back} us:\n{where}")
+    return wrong
+
+
+def judge_clocks(report: Report, suspended: bool) -> list[str]:
+    wrong = []
+    for clock in CLOCKS:
+        for vcpu, steps in report.steps(clock).items():
+            for what, back in (
+                (f"on vCPU {vcpu}", steps.back),
+                (f"from another vCPU to vCPU {vcpu}", steps.back_cross),
+            ):
+                if back:
+                    wrong.append(f"CLOCK_{clock.upper()} steps back {back} ns {what}")
+            if suspended and not steps.after:
+                wrong.append(f"the reader on vCPU {vcpu} never saw the restore")
+            elif steps.after < steps.before:
+                wrong.append(
+                    f"CLOCK_{clock.upper()} on vCPU {vcpu} is {steps.before} ns before "
+                    f"the suspend and {steps.after} ns after it"
+                )
+    return wrong
+
+
+def judge_leaf(
+    report: Report, host: Host, tsc_mode: str, outside: dict[str, Outside]
+) -> list[str]:
+    """The guest's time leaf against what was asked for and Xen's own words."""
+    wrong = []
+    expected = expect_leaf(tsc_mode, host)
+    for when, seen in outside.items():
+        leaf = report.time_leaf(when)
+        for what, inside, right in (
+            ("mode", leaf.mode, expected.mode),
+            ("emulated", leaf.emulated, expected.emulated),
+            ("host_reliable", leaf.host_reliable, expected.host_reliable),
+            ("mode against Xen's", leaf.mode, seen.mode),
+            ("kHz against Xen's", leaf.khz, seen.khz),
+            ("incarnation against Xen's", leaf.incarnation, seen.incarnation),
+            ("host_reliable against Xen's", leaf.host_reliable, seen.host_reliable),
+        ):
+            if inside != right:
+                wrong.append(
+                    f"time leaf {when} the suspend: {what}: {inside} is not {right}"
+                )
+    return wrong
+
+
+def judge_trouble(report: Report) -> list[str]:
+    return [f"the kernel complains: {record}" for record in report.trouble]

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One run of QEMU, Xen and dom0: starts it, gives orders, notices what dies."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import shlex
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Callable
+
+from lab.common import LabError, need
+from lab.images import Images
+from lab.runs import Run
+
+# Nothing at all happened for so long: hung.  TCG on a busy machine is slow.
+QUIET_LIMIT = 240.0
+RUN_LIMIT = 1800.0
+# How long a log must rest after a line of bad news, to have all of it
+SETTLE = 1.5
+
+XEN_DEAD = re.compile(
+    r"\(XEN\).*(Panic on CPU|FATAL (PAGE FAULT|TRAP)|Assertion .* failed)"
+)
+KERNEL_DEAD = re.compile(
+    r"Kernel panic|\bBUG: |\bOops\b|kernel BUG at|general protection fault"
+    r"|rcu: INFO: .* stall|blocked for more than"
+)
+DOM0_FAILED = re.compile(r"^lab dom0: ")
+
+
+class RunError(LabError):
+    """The run is over."""
+
+
+class XenDied(RunError):
+    pass
+
+
+class Dom0Died(RunError):
+    pass
+
+
+class QemuDied(RunError):
+    pass
+
+
+class Hung(RunError):
+    pass
+
+
+class Log:
+    """A log file that grows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: list[str] = []
+        self._offset = 0
+        self._rest = b""
+
+    def poll(self) -> list[str]:
+        """The lines that are new since the last call."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        self._offset += len(data)
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        new = [line.decode(errors="replace").rstrip("\r") for line in whole]
+        self.lines += new
+        return new
+
+    def around(self, pattern: re.Pattern[str], before: int = 3, after: int = 25) -> str:
+        """The lines around the first that matches, or else the last ones."""
+        for number, line in enumerate(self.lines):
+            if pattern.search(line):
+                chosen = self.lines[max(0, number - before) : number + after]
+                break
+        else:
+            chosen = self.lines[-after:]
+        quoted = "\n".join("    | " + line for line in chosen)
+        return f"{quoted}\n    all of it: {self.path}"
+
+
+class Machine:
+    """Use as a context manager: QEMU never outlives the block."""
+
+    def __init__(self, run: Run, images: Images, dom0_kernel: Path) -> None:
+        need("qemu-system-x86_64", "setpriv")
+        self.run = run
+        self.states: dict[int, str] = {}
+        self.gone = 0
+        self.guest_logs: dict[str, Log] = {}
+        self.console = Log(run.path("console.log"))
+        self.booted = False
+        self._statuses: dict[str, int] = {}
+        self._orders = 0
+        self._rest = b""
+        self._start = self._last_life = time.monotonic()
+        # The kernel kills QEMU with us, however we end; -no-reboot ends it with Xen
+        self._command = [
+            *("setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64"),
+            *("-accel", "tcg,thread=multi", "-smp", "2", "-m", "2048"),
+            # QEMU 7.2 faults on the iret of a PV guest when SMAP is on
+            *("-cpu", "max,-smap", "-machine", "q35"),
+            *("-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"),
+            *("-kernel", str(images.xen)),
+            "-append",
+            "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all "
+            "dom0_mem=1024M dom0_max_vcpus=2 sched=credit",
+            *("-initrd", f"{dom0_kernel} console=hvc0,{images.dom0}"),
+            *("-serial", "file:console.log", "-serial", "stdio"),
+            *("-fsdev", "local,id=share,path=.,security_model=none"),
+            *("-device", "virtio-9p-pci,fsdev=share,mount_tag=share"),
+        ]
+
+    def __enter__(self) -> Machine:
+        self.run.path("qemu.sh").write_text(shlex.join(self._command) + "\n")
+        self._agent_log = self.run.path("agent.log").open("w", buffering=1)
+        with self.run.path("qemu.log").open("w") as errors:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=self.run.directory,
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    pass
+        self._agent_log.close()
+
+    # What comes from the machine
+
+    def _line(self, line: str) -> None:
+        word, _, rest = line.partition(" ")
+        if word == "ready":
+            self.booted = True
+        elif word == "done":
+            order, _, status = rest.partition(" ")
+            self._statuses[order] = int(status)
+        elif word == "state":
+            domid, _, state = rest.partition(" ")
+            self.states[int(domid)] = state
+        elif word == "gone":
+            self.gone += 1
+
+    def _read_agent(self, timeout: float) -> bool:
+        assert self._process.stdout is not None
+        pipe = self._process.stdout.fileno()
+        if not select.select([pipe], [], [], timeout)[0]:
+            return False
+        data = os.read(pipe, 65536)
+        if not data:
+            # QEMU is about to end: do not spin until it has
+            time.sleep(0.1)
+            return False
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        for raw in whole:
+            line = raw.decode(errors="replace").strip()
+            self._agent_log.write(f"{time.monotonic() - self._start:8.2f} < {line}\n")
+            self._line(line)
+        return True
+
+    def settle(self, log: Log) -> None:
+        """Let a dying system finish its last words."""
+        until = time.monotonic() + SETTLE
+        limit = until + 20
+        while time.monotonic() < min(until, limit):
+            time.sleep(0.2)
+            if log.poll():
+                until = time.monotonic() + SETTLE
+
+    def _read_logs(self) -> bool:
+        alive = False
+        for log in self.guest_logs.values():
+            alive |= bool(log.poll())
+        new = self.console.poll()
+        for line in new:
+            for pattern, error, who in (
+                (XEN_DEAD, XenDied, "Xen died"),
+                (KERNEL_DEAD, Dom0Died, "dom0's kernel died"),
+                (DOM0_FAILED, Dom0Died, "dom0's user space failed"),
+            ):
+                if pattern.search(line):
+                    self.settle(self.console)
+                    raise error(f"{who}: {line}\n{self.console.around(pattern)}")
+        return alive or bool(new)
+
+    def _check_qemu(self) -> None:
+        status = self._process.poll()
+        if status is None:
+            return
+        # The console may name who really ended it
+        self._read_logs()
+        said = self.run.path("qemu.log").read_text().strip()
+        raise QemuDied(
+            f"QEMU ended by itself with status {status}"
+            + (f": {said}" if said else "")
+            + f"\n{self.console.around(re.compile('^$^'))}"
+        )
+
+    def poll(self, timeout: float = 0.25) -> None:
+        """Take in what happened; raise if something died or nothing happens."""
+        alive = self._read_agent(timeout)
+        alive |= self._read_logs()
+        self._check_qemu()
+        now = time.monotonic()
+        if alive:
+            self._last_life = now
+        quiet, age = now - self._last_life, now - self._start
+        if quiet > QUIET_LIMIT or age > RUN_LIMIT:
+            why = f"nothing happened for {quiet:.0f} s" if quiet > QUIET_LIMIT else ""
+            logs = [self.console, *self.guest_logs.values()]
+            raise Hung(
+                f"the run hangs: {why or f'not finished after {age:.0f} s'}\n"
+                + "\n".join(log.around(re.compile("^$^"), after=8) for log in logs)
+            )
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self.poll()
+
+    # What goes to the machine
+
+    def wait_boot(self) -> None:
+        self.wait(lambda: self.booted)
+
+    def order(self, command: str) -> tuple[int, str]:
+        """Run a shell command in dom0: its exit status and what it printed."""
+        self._orders += 1
+        order = f"{self._orders:03}"
+        assert self._process.stdin is not None and "\n" not in command
+        self._agent_log.write(
+            f"{time.monotonic() - self._start:8.2f} > {order} {command}\n"
+        )
+        try:
+            self._process.stdin.write(f"{order} {command}\n".encode())
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # poll() knows better what happened
+        self.wait(lambda: order in self._statuses)
+        text = self.run.path(f"commands/{order}.out").read_text(errors="replace")
+        return self._statuses[order], text
+
+    def must(self, command: str) -> str:
+        status, text = self.order(command)
+        if status:
+            raise RunError(
+                f"in dom0, '{command}' failed with status {status}:\n"
+                + "\n".join("    | " + line for line in text.splitlines()[-12:])
+                + f"\n{self.console.around(re.compile('^$^'), after=6)}"
+            )
+        return text

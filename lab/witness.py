@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Reads the report of the witness, the program that runs in a guest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from lab.common import LabError
+
+CLOCKS = ("monotonic", "raw", "boottime")
+VERDICT = re.compile(
+    r"xen: TSC (?P<verdict>reliable|unverified|unstable): (?P<reason>.*) "
+    r"\(row (?P<row>\d+), mode (?P<mode>\w+), (?P<delivery>emulated|native), "
+    r"(?P<khz>\d+) kHz, incarnation (?P<incarnation>\d+), Xen (?P<xen>[\d.]+), "
+    r"request (?P<request>auto|on|off)\)"
+)
+SCHED_CLOCK = re.compile(r"xen: scheduler clock: (TSC|pvclock)")
+TROUBLE = re.compile(
+    r"\bWARNING: |\bBUG: |\bOops\b|Call Trace|soft lockup|hard LOCKUP|18446744\d{3}"
+    r"|rcu: INFO: .* stall|blocked for more than"
+)
+FROZEN = "Freezing remaining freezable tasks"
+PARAMETER = "xen_tsc_reliable"
+# The kernel repeats its command line: that is no remark about a parameter
+COMMAND_LINE = re.compile(r"^(Kernel c|C|Unknown kernel c)ommand line")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of the kernel's log."""
+
+    level: int
+    sequence: int
+    usec: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"[{self.usec / 1e6:12.6f}] {self.text}"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What one reader saw of one clock, in nanoseconds."""
+
+    back: int
+    back_cross: int
+    leap: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class TimeLeaf:
+    flags: int
+    mode: int
+    khz: int
+    incarnation: int
+
+    @property
+    def emulated(self) -> bool:
+        return bool(self.flags & 1)
+
+    @property
+    def host_reliable(self) -> bool:
+        return bool(self.flags & 2)
+
+
+@dataclass
+class Report:
+    values: dict[str, str] = field(default_factory=dict)
+    kmsg: list[Record] = field(default_factory=list)
+
+    def fact(self, key: str) -> str:
+        if key not in self.values:
+            raise LabError(f"the witness's report has no '{key}'")
+        return self.values[key]
+
+    def cost(self, what: str) -> float:
+        return float(self.fact(f"cost.{what}"))
+
+    def time_leaf(self, when: str) -> TimeLeaf:
+        return TimeLeaf(*(int(n, 0) for n in self.fact(f"{when}.time_leaf").split()))
+
+    @property
+    def xen_version(self) -> str:
+        major, minor = self.fact("before.xen_major"), self.fact("before.xen_minor")
+        return f"{major}.{minor}{self.fact('before.xen_extra')}"
+
+    # The readers
+
+    @property
+    def vcpus(self) -> list[int]:
+        found = (re.fullmatch(r"reader\.(\d+)\.reads", key) for key in self.values)
+        return sorted(int(match[1]) for match in found if match)
+
+    def steps(self, clock: str) -> dict[int, Steps]:
+        return {
+            vcpu: Steps(*map(int, self.fact(f"reader.{vcpu}.{clock}").split()))
+            for vcpu in self.vcpus
+        }
+
+    def worst_back(self, clock: str) -> int:
+        """The biggest step back, on one vCPU or from one to another."""
+        return max(max(s.back, s.back_cross) for s in self.steps(clock).values())
+
+    # The kernel's log
+
+    def grep(self, pattern: str) -> list[Record]:
+        return [record for record in self.kmsg if re.search(pattern, record.text)]
+
+    @property
+    def verdicts(self) -> list[re.Match[str]]:
+        found = (VERDICT.search(record.text) for record in self.kmsg)
+        return [match for match in found if match]
+
+    @property
+    def sched_clock(self) -> str | None:
+        """What the kernel named last."""
+        found = [SCHED_CLOCK.search(record.text) for record in self.kmsg]
+        named = [match[1] for match in found if match]
+        return named[-1] if named else None
+
+    @property
+    def trouble(self) -> list[Record]:
+        return self.grep(TROUBLE.pattern)
+
+    @property
+    def parameter_warnings(self) -> list[Record]:
+        return [
+            record
+            for record in self.grep(PARAMETER)
+            if record.level <= 4 and not COMMAND_LINE.search(record.text)
+        ]
+
+    @property
+    def printk_back(self) -> tuple[int, str]:
+        """The biggest step back between neighbours, in us, and where it is."""
+        worst, where = 0, ""
+        for one, two in zip(self.kmsg, self.kmsg[1:]):
+            if one.usec - two.usec > worst:
+                worst, where = one.usec - two.usec, f"{one}\n{two}"
+        return worst, where
+
+    @property
+    def printk_leap(self) -> int:
+        pairs = zip(self.kmsg, self.kmsg[1:])
+        return max((two.usec - one.usec for one, two in pairs), default=0)
+
+    @property
+    def lost_records(self) -> bool:
+        return [r.sequence for r in self.kmsg] != list(range(len(self.kmsg)))
+
+    @property
+    def over_suspend(self) -> tuple[Record, Record] | None:
+        """The last record before the suspend and the first after it."""
+        for one, two in zip(reversed(self.kmsg[:-1]), reversed(self.kmsg[1:])):
+            if one.text.startswith(FROZEN):
+                return one, two
+        return None
+
+    @property
+    def run_init(self) -> float:
+        """Seconds from the first time stamp to the start of user space."""
+        found = self.grep(r"^Run /init as init process")
+        if not found:
+            raise LabError("the guest's log has no line 'Run /init'")
+        return (found[0].usec - self.kmsg[0].usec) / 1e6
+
+
+def parse(text: str) -> Report:
+    report = Report()
+    for line in text.splitlines():
+        if not line:
+            continue
+        key, _, value = line.partition(" ")
+        if key != "kmsg":
+            report.values[key] = value.strip()
+            continue
+        head, _, message = value.partition(";")
+        fields = head.split(",")
+        if len(fields) < 4 or not all(field.isdigit() for field in fields[:3]):
+            raise LabError(f"the witness's report has a broken line: {line}")
+        level, sequence, usec = (int(number) for number in fields[:3])
+        report.kmsg.append(Record(level & 7, sequence, usec, message))
+    if not report.kmsg or not report.vcpus:
+        raise LabError("the witness's report is not complete")
+    return report

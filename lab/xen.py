@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The life of a guest, step by step."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.common import LabError
+from lab.qemu import KERNEL_DEAD, Log, Machine, RunError
+
+WITNESS_FAILED = re.compile(r"witness: FAILED")
+GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|{WITNESS_FAILED.pattern}")
+
+
+class GuestDied(RunError):
+    """This guest is lost, the machine may go on."""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What `xl debug-keys s` says of a domain: Xen's own view."""
+
+    line: str
+    mode: int
+    khz: int
+    incarnation: int
+    host_reliable: bool
+
+
+def parse_outside(text: str, domid: int) -> Outside:
+    """Only what follows the last heading counts: dmesg keeps older ones."""
+    heads = list(re.finditer(r"TSC (not )?marked as .*", text))
+    if not heads:
+        raise LabError("xl debug-keys s printed nothing about the TSC")
+    head = heads[-1]
+    for found in re.finditer(rf"dom{domid}(\(hvm\))?: (mode=.*)", text[head.end() :]):
+        values = dict(re.findall(r"(\w+)=(\w+)", found[2]))
+        return Outside(
+            line=found[2].strip(),
+            mode=int(values["mode"]),
+            khz=int(values.get("khz", "0")),
+            incarnation=int(values.get("inc", "0")),
+            host_reliable=head[1] is None,
+        )
+    raise LabError(f"xl debug-keys s has no line about domain {domid}")
+
+
+class Guest:
+    def __init__(
+        self,
+        machine: Machine,
+        name: str,
+        kernel: Path,
+        initramfs: Path,
+        *,
+        tsc_mode: str = "",
+        cmdline: str = "",
+        vcpus: int = 2,
+        memory: int = 128,
+    ) -> None:
+        self.machine = machine
+        self.name = name
+        self.domid = -1
+        self.log = Log(machine.run.path(f"guest-{name}.log"))
+        image = f"bzImage-{kernel.parent.name}"
+        machine.run.add(kernel, image)
+        machine.run.add(initramfs, "guest.cpio.gz")
+        extra = f"console=hvc0 {cmdline}".strip()
+        if '"' in extra:
+            raise LabError(f"a guest's command line cannot hold a \": {extra}")
+        config = [
+            f'name = "{name}"',
+            f'kernel = "/share/{image}"',
+            'ramdisk = "/share/guest.cpio.gz"',
+            f'extra = "{extra}"',
+            f"memory = {memory}",
+            f"vcpus = {vcpus}",
+        ]
+        if tsc_mode:
+            config.append(f'tsc_mode = "{tsc_mode}"')
+        machine.run.path(f"{name}.cfg").write_text("\n".join(config) + "\n")
+
+    def create(self) -> None:
+        self.machine.guest_logs[self.name] = self.log
+        # Without -e xl leaves a daemon behind, which has crashed
+        self.machine.must(f"xl create -e /share/{self.name}.cfg")
+        self._learn_domid()
+
+    def _learn_domid(self) -> None:
+        self.domid = int(self.machine.must(f"xl domid {self.name}"))
+
+    def _died(self, what: str) -> GuestDied:
+        self.log.poll()
+        return GuestDied(f"guest {self.name} {what}\n{self.log.around(GUEST_DEAD)}")
+
+    def _check_log(self) -> None:
+        for line in self.log.lines:
+            if GUEST_DEAD.search(line):
+                self.machine.settle(self.log)
+                raise self._died(f"died: {line}")
+
+    def alive(self) -> bool:
+        """False once it has shut down or crashed, which leaves an empty shell."""
+        status, text = self.machine.order(f"xl list {self.domid}")
+        if status:
+            return False
+        flags = text.strip().splitlines()[-1].split()[4]
+        return not set("scd") & set(flags)
+
+    def wait_state(self, state: str) -> None:
+        """Until the witness says so; an error when the guest ends instead."""
+        machine = self.machine
+        seen = -1
+        while machine.states.get(self.domid) != state:
+            if machine.gone != seen:
+                seen = machine.gone
+                if not self.alive():
+                    self._check_log()
+                    raise self._died(f"shut down before it was '{state}'")
+            machine.poll()
+            self._check_log()
+
+    def phase(self, phase: str) -> None:
+        path = f"/local/domain/{self.domid}/data/phase"
+        self.machine.must(f"xenstore-write {path} {phase}")
+
+    def save(self) -> None:
+        self.machine.must(f"xl save {self.name} /run/{self.name}.save")
+        self._check_log()
+
+    def restore(self) -> None:
+        self.machine.must(f"xl restore -e /run/{self.name}.save")
+        self.machine.must(f"rm /run/{self.name}.save")
+        self._learn_domid()
+
+    def pause(self) -> None:
+        self.machine.must(f"xl pause {self.domid}")
+
+    def unpause(self) -> None:
+        self.machine.must(f"xl unpause {self.domid}")
+
+    def outside(self) -> Outside:
+        text = self.machine.must("xl debug-keys s && xl dmesg | tail -n 60")
+        return parse_outside(text, self.domid)
+
+    def report(self) -> str:
+        """The witness's report, which must be all there."""
+        data = f"/local/domain/{self.domid}/data"
+        pieces = int(self.machine.must(f"xenstore-read {data}/pieces"))
+        nodes = " ".join(f"{data}/report/{number}" for number in range(pieces))
+        text = self.machine.must(
+            f"for node in {nodes}; do xenstore-read -R $node; echo; done"
+        )
+        return text
+
+    def shutdown(self) -> None:
+        """Let the witness power off, and clear away what is left."""
+        self.phase("off")
+        seen = -1
+        while True:
+            if self.machine.gone != seen:
+                seen = self.machine.gone
+                if not self.alive():
+                    break
+            self.machine.poll()
+            self._check_log()
+        self.destroy()
+
+    def destroy(self) -> None:
+        self.machine.order(f"xl destroy {self.name}")
