@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef XEN_SCHED_CLOCK_H
+#define XEN_SCHED_CLOCK_H
+
+#include <linux/init.h>
+#include <linux/types.h>
+
+u64 xen_sched_clock(void);
+
+void __init xen_sched_clock_start(void);
+void __init xen_sched_clock_use_tsc(void);
+void xen_sched_clock_mark_unstable(const char *why);
+void xen_sched_clock_save(void);
+void xen_sched_clock_restore(void);
+
+#endif /* XEN_SCHED_CLOCK_H */

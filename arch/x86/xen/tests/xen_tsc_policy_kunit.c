@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KUnit tests for the policy that decides how far to trust the TSC */
+#include <kunit/test.h>
+
+#include <linux/bits.h>
+#include <linux/kernel.h>
+#include <linux/limits.h>
+#include <linux/string.h>
+
+#include <asm/xen/cpuid.h>
+
+#include "../tsc_policy.h"
+
+#define KHZ	2000000
+#define PPM	(KHZ / 1000000)
+
+enum {
+	EMULATED	= BIT(0),
+	HOST		= BIT(1),	/* the host's TSC is reliable */
+	ITSC		= BIT(2),
+	ALL		= EMULATED | HOST | ITSC,
+};
+
+#define DEFAULT		XEN_CPUID_TSC_MODE_DEFAULT
+#define ALWAYS		XEN_CPUID_TSC_MODE_ALWAYS_EMULATE
+#define NEVER		XEN_CPUID_TSC_MODE_NEVER_EMULATE
+#define PVRDTSCP	XEN_CPUID_TSC_MODE_PVRDTSCP
+
+#define FACTS(_domain, _major, _leaf, _mode, _flags, _khz, _pvclock_khz) {	\
+	.xen_major = _major,							\
+	.largest_leaf = _leaf,							\
+	.mode = _mode,								\
+	.emulated = !!((_flags) & EMULATED),					\
+	.host_reliable = !!((_flags) & HOST),					\
+	.itsc = !!((_flags) & ITSC),						\
+	.khz = _khz,								\
+	.pvclock_khz = _pvclock_khz,						\
+	.domain = _domain,							\
+}
+
+#define XEN(major, leaf)	FACTS(XEN_TSC_PV, major, leaf, DEFAULT, EMULATED, KHZ, KHZ)
+#define RATE(leaf, pvclock)	FACTS(XEN_TSC_PV, 4, 5, DEFAULT, EMULATED, leaf, pvclock)
+#define PV(mode, flags)		FACTS(XEN_TSC_PV, 4, 5, mode, flags, KHZ, KHZ)
+#define HVM(mode, flags)	FACTS(XEN_TSC_HVM, 4, 5, mode, flags, KHZ, KHZ)
+/* A PV dom0's time leaf has no mode and no rate */
+#define DOM0(leaf, flags)	FACTS(XEN_TSC_DOM0, 4, leaf, DEFAULT, flags, 0, KHZ)
+
+struct row_case {
+	const char *name;
+	struct xen_tsc_facts facts;
+	unsigned int row;
+	enum xen_tsc_verdict verdict;
+};
+
+static const struct row_case row_cases[] = {
+	{ "Xen before 4.0", XEN(3, 5), 1, XEN_TSC_UNSTABLE },
+	{ "Xen before 4.0, no time leaf", XEN(3, 2), 1, XEN_TSC_UNSTABLE },
+	{ "Xen 4", XEN(4, 5), 4, XEN_TSC_RELIABLE },
+	{ "Xen 5", XEN(5, 5), 4, XEN_TSC_RELIABLE },
+	{ "no Xen leaf", XEN(4, 0), 2, XEN_TSC_UNVERIFIED },
+	{ "time leaf clamped away", XEN(4, 2), 2, XEN_TSC_UNVERIFIED },
+	{ "time leaf clamped away, dom0", DOM0(2, HOST), 2, XEN_TSC_UNVERIFIED },
+	{ "time leaf is the largest", XEN(4, 3), 4, XEN_TSC_RELIABLE },
+	{ "no rate", RATE(0, KHZ), 3, XEN_TSC_UNVERIFIED },
+	{ "no rate anywhere", RATE(0, 0), 3, XEN_TSC_UNVERIFIED },
+	{ "no rate from the pvclock", RATE(KHZ, 0), 3, XEN_TSC_UNVERIFIED },
+	{ "no rate, HVM", FACTS(XEN_TSC_HVM, 4, 5, DEFAULT, EMULATED, 0, KHZ),
+	  3, XEN_TSC_UNVERIFIED },
+	{ "no rate, never emulated", FACTS(XEN_TSC_PV, 4, 5, NEVER, 0, 0, KHZ),
+	  3, XEN_TSC_UNVERIFIED },
+	{ "500 ppm fast", RATE(KHZ + 500 * PPM, KHZ), 4, XEN_TSC_RELIABLE },
+	{ "500 ppm slow", RATE(KHZ - 500 * PPM, KHZ), 4, XEN_TSC_RELIABLE },
+	{ "over 500 ppm fast", RATE(KHZ + 500 * PPM + 1, KHZ), 3, XEN_TSC_UNVERIFIED },
+	{ "over 500 ppm slow", RATE(KHZ - 500 * PPM - 1, KHZ), 3, XEN_TSC_UNVERIFIED },
+	{ "rate all ones", RATE(U32_MAX, KHZ), 3, XEN_TSC_UNVERIFIED },
+	{ "both rates all ones", RATE(U32_MAX, U32_MAX), 4, XEN_TSC_RELIABLE },
+	{ "default, emulated", PV(DEFAULT, EMULATED), 4, XEN_TSC_RELIABLE },
+	{ "default, emulated, host reliable", PV(DEFAULT, EMULATED | HOST), 4, XEN_TSC_RELIABLE },
+	{ "default, emulated, HVM", HVM(DEFAULT, EMULATED), 4, XEN_TSC_RELIABLE },
+	{ "always emulated", PV(ALWAYS, EMULATED), 4, XEN_TSC_RELIABLE },
+	{ "default, native, host reliable", PV(DEFAULT, HOST), 5, XEN_TSC_RELIABLE },
+	{ "default, native, host reliable, HVM", HVM(DEFAULT, HOST), 5, XEN_TSC_RELIABLE },
+	{ "dom0, host reliable", DOM0(5, HOST), 5, XEN_TSC_RELIABLE },
+	{ "dom0", DOM0(5, 0), 6, XEN_TSC_UNVERIFIED },
+	{ "default, native", PV(DEFAULT, 0), 6, XEN_TSC_UNVERIFIED },
+	{ "default, native, ITSC", PV(DEFAULT, ITSC), 6, XEN_TSC_UNVERIFIED },
+	{ "always emulated, yet native", PV(ALWAYS, 0), 6, XEN_TSC_UNVERIFIED },
+	{ "always emulated, yet native, host reliable", PV(ALWAYS, HOST | ITSC),
+	  6, XEN_TSC_UNVERIFIED },
+	{ "never emulated, ITSC, host reliable", PV(NEVER, ITSC | HOST), 7, XEN_TSC_RELIABLE },
+	{ "never emulated", PV(NEVER, 0), 8, XEN_TSC_UNSTABLE },
+	{ "never emulated, ITSC", PV(NEVER, ITSC), 8, XEN_TSC_UNSTABLE },
+	{ "never emulated, host reliable", PV(NEVER, HOST), 8, XEN_TSC_UNSTABLE },
+	{ "PVRDTSCP", PV(PVRDTSCP, 0), 9, XEN_TSC_UNSTABLE },
+	{ "PVRDTSCP, all else is well", PV(PVRDTSCP, ALL), 9, XEN_TSC_UNSTABLE },
+	{ "mode 4, all else is well", PV(4, ALL), 10, XEN_TSC_UNVERIFIED },
+	{ "mode all ones", PV(U32_MAX, 0), 10, XEN_TSC_UNVERIFIED },
+};
+
+static void row_case_name(const struct row_case *row_case, char *desc)
+{
+	strscpy(desc, row_case->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(row, row_cases, row_case_name);
+
+static void test_auto(struct kunit *test)
+{
+	const struct row_case *row_case = test->param_value;
+	struct xen_tsc_judgement judgement = xen_tsc_judge(&row_case->facts);
+
+	KUNIT_EXPECT_EQ(test, judgement.rule->row, row_case->row);
+	KUNIT_EXPECT_EQ(test, judgement.rule->verdict, row_case->verdict);
+	KUNIT_EXPECT_EQ(test, judgement.verdict, row_case->verdict);
+	KUNIT_EXPECT_PTR_EQ(test, judgement.reason, judgement.rule->reason);
+}
+
+static void test_on(struct kunit *test)
+{
+	const struct row_case *row_case = test->param_value;
+	struct xen_tsc_facts facts = row_case->facts;
+	struct xen_tsc_judgement judgement;
+
+	facts.request = XEN_TSC_ON;
+	judgement = xen_tsc_judge(&facts);
+
+	KUNIT_EXPECT_EQ(test, judgement.verdict, XEN_TSC_RELIABLE);
+	/* The row that is overruled stays known */
+	KUNIT_EXPECT_EQ(test, judgement.rule->row, row_case->row);
+	KUNIT_EXPECT_EQ(test, judgement.rule->verdict, row_case->verdict);
+}
+
+static void test_off(struct kunit *test)
+{
+	const struct row_case *row_case = test->param_value;
+	struct xen_tsc_facts facts = row_case->facts;
+	struct xen_tsc_judgement judgement;
+
+	facts.request = XEN_TSC_OFF;
+	judgement = xen_tsc_judge(&facts);
+
+	KUNIT_EXPECT_EQ(test, judgement.rule->row, row_case->row);
+	/* What was reliable is no longer, all else stays */
+	if (row_case->verdict == XEN_TSC_RELIABLE)
+		KUNIT_EXPECT_EQ(test, judgement.verdict, XEN_TSC_UNVERIFIED);
+	else
+		KUNIT_EXPECT_EQ(test, judgement.verdict, row_case->verdict);
+}
+
+struct khz_case {
+	const char *name;
+	struct xen_tsc_facts facts;
+	enum xen_tsc_request request;
+	u32 khz;
+};
+
+/* The rate that the pvclock shows: plausible, but not the leaf's */
+#define TRIMMED		(KHZ + 10)
+
+static const struct khz_case khz_cases[] = {
+	{ "reliable: the leaf's", RATE(KHZ, TRIMMED), XEN_TSC_AUTO, KHZ },
+	{ "off: the pvclock's", RATE(KHZ, TRIMMED), XEN_TSC_OFF, TRIMMED },
+	{ "unverified: the pvclock's",
+	  FACTS(XEN_TSC_PV, 4, 5, DEFAULT, 0, KHZ, TRIMMED), XEN_TSC_AUTO, TRIMMED },
+	{ "unstable: the pvclock's",
+	  FACTS(XEN_TSC_PV, 4, 5, NEVER, 0, KHZ, TRIMMED), XEN_TSC_AUTO, TRIMMED },
+	{ "on: the leaf's",
+	  FACTS(XEN_TSC_PV, 4, 5, NEVER, 0, KHZ, TRIMMED), XEN_TSC_ON, KHZ },
+	{ "on, the leaf's is nonsense", RATE(1, TRIMMED), XEN_TSC_ON, TRIMMED },
+	{ "on, the leaf is absent",
+	  FACTS(XEN_TSC_PV, 4, 2, DEFAULT, 0, 0, TRIMMED), XEN_TSC_ON, TRIMMED },
+	{ "reliable dom0: the pvclock's", DOM0(5, HOST), XEN_TSC_AUTO, KHZ },
+};
+
+static void khz_case_name(const struct khz_case *khz_case, char *desc)
+{
+	strscpy(desc, khz_case->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(khz, khz_cases, khz_case_name);
+
+static void test_khz(struct kunit *test)
+{
+	const struct khz_case *khz_case = test->param_value;
+	struct xen_tsc_facts facts = khz_case->facts;
+
+	facts.request = khz_case->request;
+	KUNIT_EXPECT_EQ(test, xen_tsc_judge(&facts).khz, khz_case->khz);
+}
+
+static void test_every_combination(struct kunit *test)
+{
+	static const u32 khzs[] = { 0, 1, KHZ, U32_MAX };
+	unsigned int i, rows = 0;
+
+	/* A few bits of i for each fact */
+	for (i = 0; i < BIT(16); i++) {
+		struct xen_tsc_judgement judgement;
+		struct xen_tsc_facts facts = FACTS((i >> 3 & 3) % 3, 3 + (i >> 5 & 1),
+						   2 + (i >> 6 & 1), i >> 7 & 7, i & ALL,
+						   khzs[i >> 10 & 3], khzs[i >> 12 & 3]);
+
+		facts.request = (i >> 14 & 3) % 3;
+		judgement = xen_tsc_judge(&facts);
+
+		KUNIT_ASSERT_NOT_NULL(test, judgement.rule);
+		KUNIT_ASSERT_NOT_NULL(test, judgement.reason);
+		rows |= BIT(judgement.rule->row);
+
+		if (facts.request == XEN_TSC_ON)
+			KUNIT_ASSERT_EQ(test, judgement.verdict, XEN_TSC_RELIABLE);
+		if (facts.request == XEN_TSC_OFF)
+			KUNIT_ASSERT_NE(test, judgement.verdict, XEN_TSC_RELIABLE);
+		if (facts.request != XEN_TSC_AUTO)
+			continue;
+
+		KUNIT_ASSERT_EQ(test, judgement.verdict, judgement.rule->verdict);
+		if (judgement.verdict != XEN_TSC_RELIABLE)
+			continue;
+
+		/* Nobody asked for it, so Xen must have vouched */
+		KUNIT_ASSERT_GE(test, facts.xen_major, 4);
+		KUNIT_ASSERT_GE(test, facts.largest_leaf, XEN_TSC_TIME_LEAF);
+		KUNIT_ASSERT_TRUE(test, facts.emulated || facts.host_reliable);
+	}
+
+	KUNIT_EXPECT_EQ(test, rows, GENMASK(10, 1));
+}
+
+static void test_parse_request(struct kunit *test)
+{
+	static const struct {
+		const char *arg;
+		bool valid;
+		enum xen_tsc_request request;
+	} args[] = {
+		{ "auto", true, XEN_TSC_AUTO },	{ "AUTO", true, XEN_TSC_AUTO },
+		{ "on", true, XEN_TSC_ON },	{ "off", true, XEN_TSC_OFF },
+		{ "On", true, XEN_TSC_ON },	{ "OFF", true, XEN_TSC_OFF },
+		{ "1", true, XEN_TSC_ON },	{ "0", true, XEN_TSC_OFF },
+		{ "y", true, XEN_TSC_ON },	{ "n", true, XEN_TSC_OFF },
+		{ "Y", true, XEN_TSC_ON },	{ "N", true, XEN_TSC_OFF },
+		{ "yes", true, XEN_TSC_ON },	{ "no", true, XEN_TSC_OFF },
+		{ "t", true, XEN_TSC_ON },	{ "f", true, XEN_TSC_OFF },
+		{ "true", true, XEN_TSC_ON },	{ "false", true, XEN_TSC_OFF },
+		{ NULL },	{ "" },		{ "maybe" },	{ "nonsense" },
+		{ "2" },	{ "on " },	{ "o" },	{ "autoo" },
+		{ "yess" },	{ "-1" },	{ "offf" },	{ "tru" },
+	};
+	unsigned int i, before;
+
+	for (i = 0; i < ARRAY_SIZE(args); i++) {
+		for (before = XEN_TSC_AUTO; before <= XEN_TSC_OFF; before++) {
+			enum xen_tsc_request request = before;
+
+			KUNIT_EXPECT_EQ_MSG(test, args[i].valid,
+					    xen_tsc_parse_request(args[i].arg, &request),
+					    "%s", args[i].arg);
+			KUNIT_EXPECT_EQ_MSG(test, request,
+					    args[i].valid ? args[i].request : before,
+					    "%s", args[i].arg);
+		}
+	}
+}
+
+static void test_names(struct kunit *test)
+{
+	KUNIT_EXPECT_STREQ(test, xen_tsc_mode_name(0), "default");
+	KUNIT_EXPECT_STREQ(test, xen_tsc_mode_name(1), "always_emulate");
+	KUNIT_EXPECT_STREQ(test, xen_tsc_mode_name(2), "native");
+	KUNIT_EXPECT_STREQ(test, xen_tsc_mode_name(3), "native_paravirt");
+	KUNIT_EXPECT_STREQ(test, xen_tsc_mode_name(4), "unknown");
+	KUNIT_EXPECT_STREQ(test, xen_tsc_mode_name(U32_MAX), "unknown");
+
+	KUNIT_EXPECT_STREQ(test, xen_tsc_request_name(XEN_TSC_AUTO), "auto");
+	KUNIT_EXPECT_STREQ(test, xen_tsc_request_name(XEN_TSC_ON), "on");
+	KUNIT_EXPECT_STREQ(test, xen_tsc_request_name(XEN_TSC_OFF), "off");
+
+	KUNIT_EXPECT_STREQ(test, xen_tsc_verdict_name(XEN_TSC_RELIABLE), "reliable");
+	KUNIT_EXPECT_STREQ(test, xen_tsc_verdict_name(XEN_TSC_UNVERIFIED), "unverified");
+	KUNIT_EXPECT_STREQ(test, xen_tsc_verdict_name(XEN_TSC_UNSTABLE), "unstable");
+}
+
+static struct kunit_case xen_tsc_policy_cases[] = {
+	KUNIT_CASE_PARAM(test_auto, row_gen_params),
+	KUNIT_CASE_PARAM(test_on, row_gen_params),
+	KUNIT_CASE_PARAM(test_off, row_gen_params),
+	KUNIT_CASE_PARAM(test_khz, khz_gen_params),
+	KUNIT_CASE(test_every_combination),
+	KUNIT_CASE(test_parse_request),
+	KUNIT_CASE(test_names),
+	{ }
+};
+
+static struct kunit_suite xen_tsc_policy_suite = {
+	.name = "xen_tsc_policy",
+	.test_cases = xen_tsc_policy_cases,
+};
+
+kunit_test_suite(xen_tsc_policy_suite);

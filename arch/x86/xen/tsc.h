@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef XEN_TSC_H
+#define XEN_TSC_H
+
+#include <linux/init.h>
+#include <linux/types.h>
+
+void __init xen_tsc_init(void);
+bool xen_tsc_reliable(void);
+unsigned long xen_tsc_khz(void);
+
+#endif /* XEN_TSC_H */

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Sourced by the scripts beside it: where things are, and how to speak.
+# shellcheck shell=bash disable=SC2034
+
+set -euo pipefail
+export LC_ALL=C
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$top/build
+downloads=$top/downloads
+
+say()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+# die WHAT-WAS-TRIED-AND-FAILED [WHAT-TO-DO...]: one line each
+die()
+{
+	printf '%s: error: %s\n' "${0##*/}" "$1" >&2
+	shift
+	[ $# -eq 0 ] || printf '    %s\n' "$@" >&2
+	exit 1
+}
+
+# lock NAME: one at a time; a second run waits and says for what
+lock()
+{
+	mkdir -p "$build"
+	exec {lock_fd}> "$build/.lock-$1"
+	if ! flock -n "$lock_fd"; then
+		say "another run is working on $1, waiting for it"
+		flock "$lock_fd"
+	fi
+}
+
+# need_space DIRECTORY MIB: before a long step rather than in its middle
+need_space()
+{
+	local free
+
+	mkdir -p "$1"
+	free=$(df --output=avail -m "$1" | tail -n 1)
+	[ "$free" -ge "$2" ] || die \
+		"$1 has $free MiB free, and this step needs about $2 MiB" \
+		"Make room there, or clone the project onto a larger disk; then run it again."
+}
