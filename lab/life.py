@@ -21,14 +21,15 @@ class Life:
     seconds: float
 
 
-def live(guest: Guest, *, suspend: bool = True) -> Life:
+def live(guest: Guest, *, suspend: bool = True, quiet: bool = False) -> Life:
     """One guest at a time: what it measures must not depend on a neighbour."""
     start = last = time.monotonic()
 
     def stage(text: str) -> None:
         nonlocal last
         now = time.monotonic()
-        say(f"lab: {guest.name}: {text} ({now - last:.1f} s)")
+        if not quiet:
+            say(f"lab: {guest.name}: {text} ({now - last:.1f} s)")
         last = now
 
     outside: dict[str, Outside] = {}

@@ -17,7 +17,7 @@ VERDICT = re.compile(
 )
 SCHED_CLOCK = re.compile(r"xen: scheduler clock: (TSC|pvclock)")
 TROUBLE = re.compile(
-    r"\bWARNING: |\bBUG: |\bOops\b|Call Trace|soft lockup|hard LOCKUP|18446744\d{3}"
+    r"\bWARNING: |\bBUG: |\bOops\b|soft lockup|hard LOCKUP|18446744\d{3}"
     r"|rcu: INFO: .* stall|blocked for more than"
 )
 FROZEN = "Freezing remaining freezable tasks"

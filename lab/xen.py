@@ -58,11 +58,12 @@ class Guest:
         tsc_mode: str = "",
         cmdline: str = "",
         vcpus: int = 2,
-        memory: int = 128,
+        memory: int = 64,
     ) -> None:
         self.machine = machine
         self.name = name
         self.domid = -1
+        self._gone = -1
         self.log = Log(machine.run.path(f"guest-{name}.log"))
         image = f"bzImage-{kernel.parent.name}"
         machine.run.add(kernel, image)
@@ -85,11 +86,12 @@ class Guest:
     def create(self) -> None:
         self.machine.guest_logs[self.name] = self.log
         # Without -e xl leaves a daemon behind, which has crashed
-        self.machine.must(f"xl create -e /share/{self.name}.cfg")
-        self._learn_domid()
+        self._start(f"xl create -e /share/{self.name}.cfg")
 
-    def _learn_domid(self) -> None:
-        self.domid = int(self.machine.must(f"xl domid {self.name}"))
+    def _start(self, command: str) -> None:
+        self._gone = self.machine.gone
+        text = self.machine.must(f"{command} && xl domid {self.name}")
+        self.domid = int(text.split()[-1])
 
     def _died(self, what: str) -> GuestDied:
         self.log.poll()
@@ -109,17 +111,20 @@ class Guest:
         flags = text.strip().splitlines()[-1].split()[4]
         return not set("scd") & set(flags)
 
+    def _ended(self) -> bool:
+        """Asks xl only after some domain, perhaps this one, has ended."""
+        if self.machine.gone == self._gone:
+            return False
+        self._gone = self.machine.gone
+        return not self.alive()
+
     def wait_state(self, state: str) -> None:
         """Until the witness says so; an error when the guest ends instead."""
-        machine = self.machine
-        seen = -1
-        while machine.states.get(self.domid) != state:
-            if machine.gone != seen:
-                seen = machine.gone
-                if not self.alive():
-                    self._check_log()
-                    raise self._died(f"shut down before it was '{state}'")
-            machine.poll()
+        while self.machine.states.get(self.domid) != state:
+            if self._ended():
+                self._check_log()
+                raise self._died(f"shut down before it was '{state}'")
+            self.machine.poll()
             self._check_log()
 
     def phase(self, phase: str) -> None:
@@ -131,9 +136,8 @@ class Guest:
         self._check_log()
 
     def restore(self) -> None:
-        self.machine.must(f"xl restore -e /run/{self.name}.save")
-        self.machine.must(f"rm /run/{self.name}.save")
-        self._learn_domid()
+        file = f"/run/{self.name}.save"
+        self._start(f"xl restore -e {file} && rm {file}")
 
     def pause(self) -> None:
         self.machine.must(f"xl pause {self.domid}")
@@ -150,20 +154,12 @@ class Guest:
         data = f"/local/domain/{self.domid}/data"
         pieces = int(self.machine.must(f"xenstore-read {data}/pieces"))
         nodes = " ".join(f"{data}/report/{number}" for number in range(pieces))
-        text = self.machine.must(
-            f"for node in {nodes}; do xenstore-read -R $node; echo; done"
-        )
-        return text
+        return self.machine.must(f"xenstore-read -R {nodes}")
 
     def shutdown(self) -> None:
         """Let the witness power off, and clear away what is left."""
         self.phase("off")
-        seen = -1
-        while True:
-            if self.machine.gone != seen:
-                seen = self.machine.gone
-                if not self.alive():
-                    break
+        while not self._ended():
             self.machine.poll()
             self._check_log()
         self.destroy()

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The guests that the tests look at, each of which lives once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.boot import Settings
+from lab.common import say
+from lab.images import Images
+from lab.life import Life, live
+from lab.qemu import Machine, RunError
+from lab.xen import Guest
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    tsc_mode: str = ""
+    cmdline: str = ""
+    patched: bool = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    def repeat(self) -> str:
+        """The command that shows this case again."""
+        words = ["make boot"]
+        if self.tsc_mode:
+            words.append(f"TSC_MODE={self.tsc_mode}")
+        if self.cmdline:
+            words.append(f'CMDLINE="{self.cmdline}"')
+        return " ".join(words)
+
+
+DEFAULT = Case("default")
+NATIVE = Case("native", "native")
+EMULATED = Case("always-emulate", "always_emulate")
+NATIVE_ON = Case("native-on", "native", "xen_tsc_reliable=on")
+DEFAULT_OFF = Case("default-off", "", "xen_tsc_reliable=off")
+NONSENSE = Case("nonsense", "", "xen_tsc_reliable=maybe")
+OLD_DEFAULT = Case("old-default", patched=False)
+OLD_NATIVE = Case("old-native", "native", patched=False)
+
+PATCHED = (DEFAULT, NATIVE, EMULATED, NATIVE_ON, DEFAULT_OFF, NONSENSE)
+
+
+class Results:
+    """Runs each case when it is first asked for, one after the other."""
+
+    def __init__(self, machine: Machine, images: Images, settings: Settings) -> None:
+        self.machine = machine
+        self.images = images
+        self.settings = settings
+        self._lives: dict[Case, Life | RunError] = {}
+        self._dead: RunError | None = None
+
+    def of(self, case: Case) -> Life:
+        if case not in self._lives:
+            self._lives[case] = self._run(case)
+        life = self._lives[case]
+        if isinstance(life, RunError):
+            raise life
+        return life
+
+    def _run(self, case: Case) -> Life | RunError:
+        settings = self.settings
+        guest = Guest(
+            self.machine,
+            case.name,
+            settings.patched if case.patched else settings.unpatched,
+            self.images.guest,
+            tsc_mode=case.tsc_mode,
+            cmdline=case.cmdline,
+        )
+        try:
+            life = live(guest, quiet=True)
+        except RunError as error:
+            say(f"\nlab: {case}: lost: {error}")
+            return error
+        report = life.report
+        say(
+            f"\nlab: {case}: {life.seconds:.0f} s, "
+            f"clocksource {report.fact('after.clocksource')}, "
+            f"clock_gettime {report.cost('vdso'):.0f} ns, "
+            f"Run /init after {report.run_init:.2f} s"
+        )
+        return life
+
+
+def explain(case: Case, life: Life, problems: list[str]) -> str:
+    """What a failed test prints."""
+    records = life.report.grep(r"\bxen: |[Tt][Ss][Cc]|clocksource|sched_clock|witness")
+    return "\n".join(
+        [
+            f"{case}: not as it should be:",
+            *(f"  {problem}" for problem in problems),
+            "What the guest's kernel said of its clocks:",
+            *(f"  | {record}" for record in records),
+            f"All of it: {life.guest.log.path}",
+            f"Repeat with: {case.repeat()}",
+        ]
+    )
