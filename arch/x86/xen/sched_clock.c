@@ -100,6 +100,7 @@ static void xen_sched_clock_switch(enum xen_sched_clock_source source, u64 value
 
 	next->source = source;
 	next->offset = xen_sched_clock_read_source(source) - value;
+	/* Pairs with the READ_ONCE() and its dependent loads in the reader */
 	smp_store_release(&xen_sched_clock_active, next);
 }
 

@@ -26,28 +26,44 @@ enum {
 #define NEVER		XEN_CPUID_TSC_MODE_NEVER_EMULATE
 #define PVRDTSCP	XEN_CPUID_TSC_MODE_PVRDTSCP
 
-#define FACTS(_domain, _major, _leaf, _mode, _flags, _khz, _pvclock_khz) {	\
-	.xen_major = _major,							\
-	.largest_leaf = _leaf,							\
-	.mode = _mode,								\
-	.emulated = !!((_flags) & EMULATED),					\
-	.host_reliable = !!((_flags) & HOST),					\
-	.itsc = !!((_flags) & ITSC),						\
-	.khz = _khz,								\
-	.pvclock_khz = _pvclock_khz,						\
-	.domain = _domain,							\
+/* What differs between the cases, and how the facts follow from it */
+struct short_facts {
+	enum xen_tsc_domain domain;
+	u16 xen_major;
+	u32 largest_leaf;
+	u32 mode;
+	unsigned int flags;
+	u32 khz;
+	u32 pvclock_khz;
+};
+
+static struct xen_tsc_facts facts_of(const struct short_facts *facts,
+				     enum xen_tsc_request request)
+{
+	return (struct xen_tsc_facts) {
+		.xen_major = facts->xen_major,
+		.largest_leaf = facts->largest_leaf,
+		.emulated = facts->flags & EMULATED,
+		.host_reliable = facts->flags & HOST,
+		.mode = facts->mode,
+		.khz = facts->khz,
+		.pvclock_khz = facts->pvclock_khz,
+		.itsc = facts->flags & ITSC,
+		.domain = facts->domain,
+		.request = request,
+	};
 }
 
-#define XEN(major, leaf)	FACTS(XEN_TSC_PV, major, leaf, DEFAULT, EMULATED, KHZ, KHZ)
-#define RATE(leaf, pvclock)	FACTS(XEN_TSC_PV, 4, 5, DEFAULT, EMULATED, leaf, pvclock)
-#define PV(mode, flags)		FACTS(XEN_TSC_PV, 4, 5, mode, flags, KHZ, KHZ)
-#define HVM(mode, flags)	FACTS(XEN_TSC_HVM, 4, 5, mode, flags, KHZ, KHZ)
+#define XEN(major, leaf)	{ XEN_TSC_PV, major, leaf, DEFAULT, EMULATED, KHZ, KHZ }
+#define RATE(leaf, pvclock)	{ XEN_TSC_PV, 4, 5, DEFAULT, EMULATED, leaf, pvclock }
+#define PV(mode, flags)		{ XEN_TSC_PV, 4, 5, mode, flags, KHZ, KHZ }
+#define HVM(mode, flags)	{ XEN_TSC_HVM, 4, 5, mode, flags, KHZ, KHZ }
 /* A PV dom0's time leaf has no mode and no rate */
-#define DOM0(leaf, flags)	FACTS(XEN_TSC_DOM0, 4, leaf, DEFAULT, flags, 0, KHZ)
+#define DOM0(leaf, flags)	{ XEN_TSC_DOM0, 4, leaf, DEFAULT, flags, 0, KHZ }
 
 struct row_case {
 	const char *name;
-	struct xen_tsc_facts facts;
+	struct short_facts facts;
 	unsigned int row;
 	enum xen_tsc_verdict verdict;
 };
@@ -64,9 +80,9 @@ static const struct row_case row_cases[] = {
 	{ "no rate", RATE(0, KHZ), 3, XEN_TSC_UNVERIFIED },
 	{ "no rate anywhere", RATE(0, 0), 3, XEN_TSC_UNVERIFIED },
 	{ "no rate from the pvclock", RATE(KHZ, 0), 3, XEN_TSC_UNVERIFIED },
-	{ "no rate, HVM", FACTS(XEN_TSC_HVM, 4, 5, DEFAULT, EMULATED, 0, KHZ),
+	{ "no rate, HVM", { XEN_TSC_HVM, 4, 5, DEFAULT, EMULATED, 0, KHZ },
 	  3, XEN_TSC_UNVERIFIED },
-	{ "no rate, never emulated", FACTS(XEN_TSC_PV, 4, 5, NEVER, 0, 0, KHZ),
+	{ "no rate, never emulated", { XEN_TSC_PV, 4, 5, NEVER, 0, 0, KHZ },
 	  3, XEN_TSC_UNVERIFIED },
 	{ "500 ppm fast", RATE(KHZ + 500 * PPM, KHZ), 4, XEN_TSC_RELIABLE },
 	{ "500 ppm slow", RATE(KHZ - 500 * PPM, KHZ), 4, XEN_TSC_RELIABLE },
@@ -107,7 +123,8 @@ KUNIT_ARRAY_PARAM(row, row_cases, row_case_name);
 static void test_auto(struct kunit *test)
 {
 	const struct row_case *row_case = test->param_value;
-	struct xen_tsc_judgement judgement = xen_tsc_judge(&row_case->facts);
+	struct xen_tsc_facts facts = facts_of(&row_case->facts, XEN_TSC_AUTO);
+	struct xen_tsc_judgement judgement = xen_tsc_judge(&facts);
 
 	KUNIT_EXPECT_EQ(test, judgement.rule->row, row_case->row);
 	KUNIT_EXPECT_EQ(test, judgement.rule->verdict, row_case->verdict);
@@ -118,11 +135,8 @@ static void test_auto(struct kunit *test)
 static void test_on(struct kunit *test)
 {
 	const struct row_case *row_case = test->param_value;
-	struct xen_tsc_facts facts = row_case->facts;
-	struct xen_tsc_judgement judgement;
-
-	facts.request = XEN_TSC_ON;
-	judgement = xen_tsc_judge(&facts);
+	struct xen_tsc_facts facts = facts_of(&row_case->facts, XEN_TSC_ON);
+	struct xen_tsc_judgement judgement = xen_tsc_judge(&facts);
 
 	KUNIT_EXPECT_EQ(test, judgement.verdict, XEN_TSC_RELIABLE);
 	/* The row that is overruled stays known */
@@ -133,11 +147,8 @@ static void test_on(struct kunit *test)
 static void test_off(struct kunit *test)
 {
 	const struct row_case *row_case = test->param_value;
-	struct xen_tsc_facts facts = row_case->facts;
-	struct xen_tsc_judgement judgement;
-
-	facts.request = XEN_TSC_OFF;
-	judgement = xen_tsc_judge(&facts);
+	struct xen_tsc_facts facts = facts_of(&row_case->facts, XEN_TSC_OFF);
+	struct xen_tsc_judgement judgement = xen_tsc_judge(&facts);
 
 	KUNIT_EXPECT_EQ(test, judgement.rule->row, row_case->row);
 	/* What was reliable is no longer, all else stays */
@@ -149,7 +160,7 @@ static void test_off(struct kunit *test)
 
 struct khz_case {
 	const char *name;
-	struct xen_tsc_facts facts;
+	struct short_facts facts;
 	enum xen_tsc_request request;
 	u32 khz;
 };
@@ -161,14 +172,14 @@ static const struct khz_case khz_cases[] = {
 	{ "reliable: the leaf's", RATE(KHZ, TRIMMED), XEN_TSC_AUTO, KHZ },
 	{ "off: the pvclock's", RATE(KHZ, TRIMMED), XEN_TSC_OFF, TRIMMED },
 	{ "unverified: the pvclock's",
-	  FACTS(XEN_TSC_PV, 4, 5, DEFAULT, 0, KHZ, TRIMMED), XEN_TSC_AUTO, TRIMMED },
+	  { XEN_TSC_PV, 4, 5, DEFAULT, 0, KHZ, TRIMMED }, XEN_TSC_AUTO, TRIMMED },
 	{ "unstable: the pvclock's",
-	  FACTS(XEN_TSC_PV, 4, 5, NEVER, 0, KHZ, TRIMMED), XEN_TSC_AUTO, TRIMMED },
+	  { XEN_TSC_PV, 4, 5, NEVER, 0, KHZ, TRIMMED }, XEN_TSC_AUTO, TRIMMED },
 	{ "on: the leaf's",
-	  FACTS(XEN_TSC_PV, 4, 5, NEVER, 0, KHZ, TRIMMED), XEN_TSC_ON, KHZ },
+	  { XEN_TSC_PV, 4, 5, NEVER, 0, KHZ, TRIMMED }, XEN_TSC_ON, KHZ },
 	{ "on, the leaf's is nonsense", RATE(1, TRIMMED), XEN_TSC_ON, TRIMMED },
 	{ "on, the leaf is absent",
-	  FACTS(XEN_TSC_PV, 4, 2, DEFAULT, 0, 0, TRIMMED), XEN_TSC_ON, TRIMMED },
+	  { XEN_TSC_PV, 4, 2, DEFAULT, 0, 0, TRIMMED }, XEN_TSC_ON, TRIMMED },
 	{ "reliable dom0: the pvclock's", DOM0(5, HOST), XEN_TSC_AUTO, KHZ },
 };
 
@@ -182,9 +193,8 @@ KUNIT_ARRAY_PARAM(khz, khz_cases, khz_case_name);
 static void test_khz(struct kunit *test)
 {
 	const struct khz_case *khz_case = test->param_value;
-	struct xen_tsc_facts facts = khz_case->facts;
+	struct xen_tsc_facts facts = facts_of(&khz_case->facts, khz_case->request);
 
-	facts.request = khz_case->request;
 	KUNIT_EXPECT_EQ(test, xen_tsc_judge(&facts).khz, khz_case->khz);
 }
 
@@ -195,13 +205,17 @@ static void test_every_combination(struct kunit *test)
 
 	/* A few bits of i for each fact */
 	for (i = 0; i < BIT(16); i++) {
-		struct xen_tsc_judgement judgement;
-		struct xen_tsc_facts facts = FACTS((i >> 3 & 3) % 3, 3 + (i >> 5 & 1),
-						   2 + (i >> 6 & 1), i >> 7 & 7, i & ALL,
-						   khzs[i >> 10 & 3], khzs[i >> 12 & 3]);
-
-		facts.request = (i >> 14 & 3) % 3;
-		judgement = xen_tsc_judge(&facts);
+		struct short_facts some = {
+			.domain = (i >> 3 & 3) % 3,
+			.xen_major = 3 + (i >> 5 & 1),
+			.largest_leaf = 2 + (i >> 6 & 1),
+			.mode = i >> 7 & 7,
+			.flags = i & ALL,
+			.khz = khzs[i >> 10 & 3],
+			.pvclock_khz = khzs[i >> 12 & 3],
+		};
+		struct xen_tsc_facts facts = facts_of(&some, (i >> 14 & 3) % 3);
+		struct xen_tsc_judgement judgement = xen_tsc_judge(&facts);
 
 		KUNIT_ASSERT_NOT_NULL(test, judgement.rule);
 		KUNIT_ASSERT_NOT_NULL(test, judgement.reason);
