@@ -27,6 +27,7 @@ class Settings:
 
     xen: Xen
     host: Host
+    kernel: str
     patched: Path
     unpatched: Path
     tsc_mode: str
@@ -51,6 +52,7 @@ def settings_from(environment: dict[str, str]) -> Settings:
     return Settings(
         xen=choose_xen(environment.get("XEN") or "4.17"),
         host=choose_host(environment.get("HOST_TSC") or "untrusted"),
+        kernel=kernel,
         patched=kernel_image(kernel),
         unpatched=kernel_image(f"{kernel}-none"),
         tsc_mode=tsc_mode,

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Callable
 
 from lab.boot import Settings
-from lab.common import say
 from lab.images import Images
 from lab.life import Life, live
-from lab.qemu import Machine, RunError
+from lab.qemu import Machine, MachineDied, RunError
 from lab.xen import Guest
 
 
@@ -23,9 +23,9 @@ class Case:
     def __str__(self) -> str:
         return self.name
 
-    def repeat(self) -> str:
+    def repeat(self, kernel: str) -> str:
         """The command that shows this case again."""
-        words = ["make boot"]
+        words = ["make boot", f"KERNEL={kernel}"]
         if self.tsc_mode:
             words.append(f"TSC_MODE={self.tsc_mode}")
         if self.cmdline:
@@ -48,15 +48,24 @@ PATCHED = (DEFAULT, NATIVE, EMULATED, NATIVE_ON, DEFAULT_OFF, NONSENSE)
 class Results:
     """Runs each case when it is first asked for, one after the other."""
 
-    def __init__(self, machine: Machine, images: Images, settings: Settings) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        images: Images,
+        settings: Settings,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.tell = tell
         self.machine = machine
         self.images = images
         self.settings = settings
         self._lives: dict[Case, Life | RunError] = {}
-        self._dead: RunError | None = None
+        self._dead = False
 
     def of(self, case: Case) -> Life:
         if case not in self._lives:
+            if self._dead:
+                raise MachineDied(f"{case} was not run: the machine died before")
             self._lives[case] = self._run(case)
         life = self._lives[case]
         if isinstance(life, RunError):
@@ -76,11 +85,12 @@ class Results:
         try:
             life = live(guest, quiet=True)
         except RunError as error:
-            say(f"\nlab: {case}: lost: {error}")
+            self._dead = isinstance(error, MachineDied)
+            self.tell(f"{case}: lost: {str(error).splitlines()[0]}")
             return error
         report = life.report
-        say(
-            f"\nlab: {case}: {life.seconds:.0f} s, "
+        self.tell(
+            f"{case}: {life.seconds:.0f} s, "
             f"clocksource {report.fact('after.clocksource')}, "
             f"clock_gettime {report.cost('vdso'):.0f} ns, "
             f"Run /init after {report.run_init:.2f} s"
@@ -88,7 +98,7 @@ class Results:
         return life
 
 
-def explain(case: Case, life: Life, problems: list[str]) -> str:
+def explain(case: Case, life: Life, problems: list[str], kernel: str) -> str:
     """What a failed test prints."""
     records = life.report.grep(r"\bxen: |[Tt][Ss][Cc]|clocksource|sched_clock|witness")
     return "\n".join(
@@ -98,6 +108,6 @@ def explain(case: Case, life: Life, problems: list[str]) -> str:
             "What the guest's kernel said of its clocks:",
             *(f"  | {record}" for record in records),
             f"All of it: {life.guest.log.path}",
-            f"Repeat with: {case.repeat()}",
+            f"Repeat with: {case.repeat(kernel)}",
         ]
     )

@@ -8,9 +8,9 @@ import errno
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -23,8 +23,25 @@ class LabError(Exception):
     """Something went wrong; the message says what, and what to do about it."""
 
 
+_last_said = "the start"
+
+
 def say(text: str) -> None:
+    global _last_said
+    if text.strip():
+        _last_said = text.strip().splitlines()[-1]
     print(text, flush=True)
+
+
+def need_space(directory: Path, mib: int) -> None:
+    """Before a long step rather than in the middle of it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(directory).free >> 20
+    if free < mib:
+        raise LabError(
+            f"{directory} has {free} MiB free, this step needs about {mib} MiB\n"
+            "    Make room there; then run it again."
+        )
 
 
 def need(*tools: str) -> None:
@@ -81,16 +98,16 @@ def locked(path: Path) -> Iterator[None]:
 
 def run_main(main: Callable[[], int]) -> int:
     """Call main(); turn what can go wrong into one clear message."""
-    start = time.monotonic()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         return main()
     except LabError as error:
         print(f"lab: error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
-        seconds = time.monotonic() - start
         print(
-            f"\nlab: interrupted after {seconds:.0f} s; QEMU is stopped and nothing "
-            "is left running, run the same command to start again",
+            f"\nlab: interrupted; the last that was done: {_last_said}\n"
+            "    Nothing is left running.  The same command starts again.",
             file=sys.stderr,
         )
         return 130

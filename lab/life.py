@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from lab.common import say
+from lab.qemu import OrderFailed
 from lab.witness import Report, parse
 from lab.xen import Guest, GuestDied, Outside
 
@@ -53,7 +54,7 @@ def live(guest: Guest, *, suspend: bool = True, quiet: bool = False) -> Life:
         guest.machine.run.path(f"{guest.name}.report").write_text(text)
         guest.shutdown()
         stage("reported")
-    except GuestDied:
+    except (GuestDied, OrderFailed):
         guest.destroy()
         raise
     return Life(guest, parse(text), outside, time.monotonic() - start)

@@ -19,6 +19,8 @@ from lab.runs import Run
 
 # Nothing at all happened for so long: hung.  TCG on a busy machine is slow.
 QUIET_LIMIT = 240.0
+# A guest for which we wait is given up before, so that the others get their turn
+GUEST_QUIET_LIMIT = 120.0
 RUN_LIMIT = 1800.0
 # How long a log must rest after a line of bad news, to have all of it
 SETTLE = 1.5
@@ -37,19 +39,27 @@ class RunError(LabError):
     """The run is over."""
 
 
-class XenDied(RunError):
+class OrderFailed(RunError):
+    """A command in dom0 failed; the machine may go on."""
+
+
+class MachineDied(RunError):
+    """Nothing more can be done with this machine."""
+
+
+class XenDied(MachineDied):
     pass
 
 
-class Dom0Died(RunError):
+class Dom0Died(MachineDied):
     pass
 
 
-class QemuDied(RunError):
+class QemuDied(MachineDied):
     pass
 
 
-class Hung(RunError):
+class Hung(MachineDied):
     pass
 
 
@@ -76,16 +86,19 @@ class Log:
         self.lines += new
         return new
 
-    def around(self, pattern: re.Pattern[str], before: int = 3, after: int = 25) -> str:
+    def _quote(self, lines: list[str]) -> str:
+        quoted = "\n".join("    | " + line for line in lines)
+        return f"{quoted}\n    all of it: {self.path}"
+
+    def tail(self, count: int = 20) -> str:
+        return self._quote(self.lines[-count:])
+
+    def around(self, pattern: re.Pattern[str]) -> str:
         """The lines around the first that matches, or else the last ones."""
         for number, line in enumerate(self.lines):
             if pattern.search(line):
-                chosen = self.lines[max(0, number - before) : number + after]
-                break
-        else:
-            chosen = self.lines[-after:]
-        quoted = "\n".join("    | " + line for line in chosen)
-        return f"{quoted}\n    all of it: {self.path}"
+                return self._quote(self.lines[max(0, number - 3) : number + 25])
+        return self.tail()
 
 
 class Machine:
@@ -215,7 +228,7 @@ class Machine:
         raise QemuDied(
             f"QEMU ended by itself with status {status}"
             + (f": {said}" if said else "")
-            + f"\n{self.console.around(re.compile('^$^'))}"
+            + f"\n{self.console.tail()}"
         )
 
     def poll(self, timeout: float = 0.25) -> None:
@@ -223,17 +236,19 @@ class Machine:
         alive = self._read_agent(timeout)
         alive |= self._read_logs()
         self._check_qemu()
-        now = time.monotonic()
         if alive:
-            self._last_life = now
-        quiet, age = now - self._last_life, now - self._start
-        if quiet > QUIET_LIMIT or age > RUN_LIMIT:
-            why = f"nothing happened for {quiet:.0f} s" if quiet > QUIET_LIMIT else ""
-            logs = [self.console, *self.guest_logs.values()]
+            self._last_life = time.monotonic()
+        age = time.monotonic() - self._start
+        if self.quiet > QUIET_LIMIT or age > RUN_LIMIT:
             raise Hung(
-                f"the run hangs: {why or f'not finished after {age:.0f} s'}\n"
-                + "\n".join(log.around(re.compile("^$^"), after=8) for log in logs)
+                f"the machine hangs: nothing happened for {self.quiet:.0f} s, "
+                f"{age:.0f} s after its start\n{self.console.tail()}"
             )
+
+    @property
+    def quiet(self) -> float:
+        """For how many seconds nothing has happened."""
+        return time.monotonic() - self._last_life
 
     def wait(self, condition: Callable[[], bool]) -> None:
         while not condition():
@@ -264,9 +279,9 @@ class Machine:
     def must(self, command: str) -> str:
         status, text = self.order(command)
         if status:
-            raise RunError(
+            raise OrderFailed(
                 f"in dom0, '{command}' failed with status {status}:\n"
                 + "\n".join("    | " + line for line in text.splitlines()[-12:])
-                + f"\n{self.console.around(re.compile('^$^'), after=6)}"
+                + f"\n{self.console.tail(6)}"
             )
         return text

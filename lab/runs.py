@@ -9,7 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
-from lab.common import LAB, LabError
+from lab.common import LAB, LabError, need_space
 
 RUNS_KEPT = 10
 
@@ -18,7 +18,7 @@ class Run:
     """build/lab/<name>-<time>-<pid>, and build/lab/last that points to it."""
 
     def __init__(self, name: str) -> None:
-        LAB.mkdir(parents=True, exist_ok=True)
+        need_space(LAB, 64)
         start = time.strftime("%Y%m%d-%H%M%S")
         self.directory = LAB / f"{name}-{start}-{os.getpid()}"
         (self.directory / "commands").mkdir(parents=True)

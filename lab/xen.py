@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.common import LabError
-from lab.qemu import KERNEL_DEAD, Log, Machine, RunError
+from lab.qemu import GUEST_QUIET_LIMIT, KERNEL_DEAD, Log, Machine, RunError
 
 WITNESS_FAILED = re.compile(r"witness: FAILED")
 GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|{WITNESS_FAILED.pattern}")
@@ -118,14 +118,19 @@ class Guest:
         self._gone = self.machine.gone
         return not self.alive()
 
+    def _poll(self, goal: str) -> None:
+        self.machine.poll()
+        self._check_log()
+        if self.machine.quiet > GUEST_QUIET_LIMIT:
+            raise self._died(f"hangs on its way to being {goal}")
+
     def wait_state(self, state: str) -> None:
         """Until the witness says so; an error when the guest ends instead."""
         while self.machine.states.get(self.domid) != state:
             if self._ended():
                 self._check_log()
                 raise self._died(f"shut down before it was '{state}'")
-            self.machine.poll()
-            self._check_log()
+            self._poll(f"'{state}'")
 
     def phase(self, phase: str) -> None:
         path = f"/local/domain/{self.domid}/data/phase"
@@ -160,8 +165,7 @@ class Guest:
         """Let the witness power off, and clear away what is left."""
         self.phase("off")
         while not self._ended():
-            self.machine.poll()
-            self._check_log()
+            self._poll("off")
         self.destroy()
 
     def destroy(self) -> None:

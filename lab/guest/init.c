@@ -23,6 +23,7 @@
 
 static int kmsg = -1;
 
+/* The kernel shows a record to readers once it has its newline */
 static void log_line(const char *line)
 {
 	if (kmsg >= 0 && write(kmsg, line, strlen(line)) < 0)
@@ -32,15 +33,16 @@ static void log_line(const char *line)
 /* The console's log on the host is where this can still be read */
 void die(const char *format, ...)
 {
-	char line[512] = "witness: FAILED: ";
+	char line[513] = "witness: FAILED: ";
 	size_t length = strlen(line);
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(line + length, sizeof(line) - length, format, args);
+	vsnprintf(line + length, sizeof(line) - 1 - length, format, args);
 	va_end(args);
+	strcat(line, "\n");
 	log_line(line);
-	fprintf(stderr, "%s\n", line);
+	fputs(line, stderr);
 	sync();
 	reboot(RB_POWER_OFF);
 	exit(1);
@@ -89,12 +91,12 @@ int main(void)
 	report_facts("before");
 	report_costs();
 	readers_start();
-	log_line("witness: ready");
+	log_line("witness: ready\n");
 
 	set_state("ready");
 	wait_phase("restored", "finish");
 	readers_run_on(1000);
-	log_line("witness: finishing");
+	log_line("witness: finishing\n");
 	readers_report();
 	report_facts("after");
 	report_kmsg();

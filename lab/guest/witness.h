@@ -12,7 +12,6 @@
 #include <linux/types.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define __printf(a, b)	__attribute__((__format__(gnu_printf, a, b)))
 
 /* The time leaf of the Xen CPUID range, subleaf 0 */
 struct time_leaf {
@@ -55,6 +54,6 @@ void readers_run_on(unsigned long reads);
 void readers_report(void);
 
 /* init.c */
-_Noreturn void __printf(1, 2) die(const char *format, ...);
+void __noreturn __printf(1, 2) die(const char *format, ...);
 
 #endif

@@ -11,50 +11,49 @@ import pytest
 from _pytest.terminal import TerminalReporter
 
 from lab.boot import Settings, settings_from
-from lab.cases import Case, Results
-from lab.common import say
+from lab.cases import PATCHED, Case, Results
+from lab.common import LabError, say
 from lab.images import make_images
 from lab.life import Life
 from lab.qemu import Machine
 from lab.runs import Run
+
+# The very last line of the run; an error is a failure
+KINDS = {
+    "passed": ("passed", "xpassed"),
+    "failed": ("failed", "error"),
+    "skipped": ("skipped", "xfailed"),
+}
+counts = {name: 0 for name in KINDS}
+told: set[str] = set()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     # Why something was skipped is always told
     if "s" not in config.option.reportchars:
         config.option.reportchars += "s"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Fixtures end, and QEMU with them, however the run is stopped
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
-class Counts:
-    """The very last line of the run; an error is a failure."""
-
-    def __init__(self) -> None:
-        self.of = {"passed": 0, "failed": 0, "skipped": 0}
-
-
-counts = Counts()
+def pytest_exception_interact(
+    call: pytest.CallInfo[object], report: pytest.TestReport
+) -> None:
+    # Such an error explains itself, once; our own source lines would only hide it
+    if call.excinfo is not None and isinstance(call.excinfo.value, LabError):
+        text = f"error: {call.excinfo.value}"
+        report.longrepr = text.splitlines()[0] if text in told else text
+        told.add(text)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    for name, kinds in (
-        ("passed", ("passed", "xpassed")),
-        ("failed", ("failed", "error")),
-        ("skipped", ("skipped", "xfailed")),
-    ):
-        counts.of[name] = sum(
-            len(terminalreporter.stats.get(kind, [])) for kind in kinds
-        )
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    # A run that was cut short is no pass, whatever it had counted until then
-    if exitstatus in (2, 3, 4):
-        say("\nlab: the test run was cut short")
+    for name, kinds in KINDS.items():
+        counts[name] = sum(len(terminalreporter.stats.get(k, [])) for k in kinds)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    print(", ".join(f"{number} {name}" for name, number in counts.of.items()))
+    print(", ".join(f"{number} {name}" for name, number in counts.items()))
 
 
 @pytest.fixture(scope="session")
@@ -63,17 +62,31 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="session")
-def results(settings: Settings) -> Iterator[Results]:
+def results(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Results]:
     """Xen, booted once; the guests run as the tests ask for them."""
-    images = make_images(settings.xen)
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    assert capture is not None
+
+    def tell(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            say(f"\nlab: {text}")
+
+    with capture.global_and_fixture_disabled():
+        say("")
+        images = make_images(settings.xen)
     with Machine(Run("check"), images, settings.unpatched) as machine:
+        tell(f"booting Xen {settings.xen.version} and dom0 under QEMU")
         machine.wait_boot()
-        yield Results(machine, images, settings)
+        yield Results(machine, images, settings, tell)
+
+
+@pytest.fixture(scope="session", params=PATCHED, ids=str)
+def case(request: pytest.FixtureRequest) -> Case:
+    assert isinstance(request.param, Case)
+    return request.param
 
 
 @pytest.fixture(scope="session")
-def life(request: pytest.FixtureRequest, results: Results) -> Life:
-    """The life of the guest that a test is parametrised with."""
-    case = request.param
-    assert isinstance(case, Case)
+def life(case: Case, results: Results) -> Life:
+    """The life of the case's guest, which several tests look at."""
     return results.of(case)

@@ -3,46 +3,51 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 import pytest
 
-from lab import cases, judge
+from lab import judge
 from lab.boot import Settings
 from lab.cases import Case, explain
 from lab.expect import expect
 from lab.life import Life
 
-pytestmark = pytest.mark.parametrize(
-    ("case", "life"),
-    [(case, case) for case in cases.PATCHED],
-    ids=str,
-    indirect=["life"],
-    scope="session",
-)
+Check = Callable[[list[str]], None]
 
 
-def check(case: Case, life: Life, problems: list[str]) -> None:
-    if problems:
-        pytest.fail(explain(case, life, problems), pytrace=False)
+@pytest.fixture(name="check")
+def fixture_check(case: Case, life: Life, settings: Settings) -> Check:
+    """Fails with all problems, the log lines that matter and how to repeat it."""
+
+    def check(problems: list[str]) -> None:
+        if problems:
+            text = explain(case, life, problems, settings.kernel)
+            pytest.fail(text, pytrace=False)
+
+    return check
 
 
-def test_policy(case: Case, life: Life, settings: Settings) -> None:
+def test_policy(case: Case, life: Life, settings: Settings, check: Check) -> None:
     itsc = life.report.fact("before.itsc") == "1"
     expected = expect(case.tsc_mode, case.cmdline, settings.host, itsc)
-    check(case, life, judge.judge_policy(life.report, expected))
+    check(judge.judge_policy(life.report, expected))
 
 
-def test_printk_never_steps_back(case: Case, life: Life) -> None:
-    check(case, life, judge.judge_printk(life.report))
+def test_printk_never_steps_back(life: Life, check: Check) -> None:
+    check(judge.judge_printk(life.report))
 
 
-def test_clocks_never_step_back(case: Case, life: Life) -> None:
-    check(case, life, judge.judge_clocks(life.report, suspended=True))
+def test_clocks_never_step_back(life: Life, check: Check) -> None:
+    check(judge.judge_clocks(life.report, suspended=True))
 
 
-def test_time_leaf_agrees_with_xen(case: Case, life: Life, settings: Settings) -> None:
-    wrong = judge.judge_leaf(life.report, settings.host, case.tsc_mode, life.outside)
-    check(case, life, wrong)
+def test_time_leaf_agrees_with_xen(
+    case: Case, life: Life, settings: Settings, check: Check
+) -> None:
+    host, outside = settings.host, life.outside
+    check(judge.judge_leaf(life.report, host, case.tsc_mode, outside))
 
 
-def test_no_kernel_complaint(case: Case, life: Life) -> None:
-    check(case, life, judge.judge_trouble(life.report))
+def test_no_kernel_complaint(life: Life, check: Check) -> None:
+    check(judge.judge_trouble(life.report))

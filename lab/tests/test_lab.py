@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The lab's own judgement, without QEMU: what is wrong must be called wrong.
+
+recorded.report is a shortened real one, of a patched guest in the default mode.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from lab import judge, qemu, runs
+from lab.boot import settings_from
+from lab.common import LabError
+from lab.expect import OFF, ON, expect, expect_leaf
+from lab.hosts import HOSTS
+from lab.images import Images
+from lab.qemu import Dom0Died, Hung, Machine, MachineDied, QemuDied, XenDied
+from lab.runs import Run
+from lab.witness import Report, parse
+from lab.xen import Guest, GuestDied, Outside, parse_outside
+
+RECORDED = (Path(__file__).parent / "recorded.report").read_text()
+HOST = HOSTS["untrusted"]
+OUTSIDE = {
+    "before": Outside("", 0, 2596127, 1, False),
+    "after": Outside("", 0, 2596127, 2, False),
+}
+
+
+def problems(report: Report, tsc_mode: str = "", cmdline: str = "") -> list[str]:
+    return [
+        *judge.judge_policy(report, expect(tsc_mode, cmdline, HOST)),
+        *judge.judge_printk(report),
+        *judge.judge_clocks(report, suspended=True),
+        *judge.judge_leaf(report, HOST, tsc_mode, OUTSIDE),
+        *judge.judge_trouble(report),
+    ]
+
+
+def test_recorded_report_is_right() -> None:
+    assert not problems(parse(RECORDED))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("reader.1.raw 0 0 ", "reader.1.raw 7 0 ", "RAW steps back 7 ns on vCPU 1"),
+        ("reader.0.boottime 0 0 ", "reader.0.boottime 0 9 ", "steps back 9 ns from"),
+        (" 3957118031 4065050544", " 3957118031 3957118030", "after it"),
+        (" 3957118031 4065050544", " 0 0", "never saw the restore"),
+        ("kmsg 6,4,1035,", "kmsg 6,4,2000,", "printk time steps back by 803 us"),
+        ("kmsg 5,0,0,-", "kmsg 5,0,18446744035615695,-", "first printk is not at 0"),
+        ("kmsg 6,6,", "kmsg 6,8,", "lost records"),
+        ("TSC reliable: ", "TSC unverified: ", "verdict is unverified"),
+        ("(row 4, ", "(row 5, ", "row is 5, expected 4"),
+        ("xen: TSC reliable", "xen: something", "printed no verdict"),
+        ("scheduler clock: TSC", "scheduler clock: pvclock", "expected TSC"),
+        ("after.clocksource tsc", "after.clocksource xen", "after the suspend is xen"),
+        ("before.stable 1", "before.stable 0", "before the suspend is False"),
+        ("after.time_leaf 0x5 0", "after.time_leaf 0x4 0", "emulated: False"),
+        ("after.time_leaf 0x5 0", "after.time_leaf 0x5 2", "mode: 2 is not 0"),
+        ("2596127 2\n", "2596127 3\n", "incarnation against Xen's: 3 is not 2"),
+        (";OOM killer enabled.", ";WARNING: CPU: 1 PID: 1 at x.c:1", "complains"),
+        (";OOM killer enabled.", ";BUG: soft lockup", "complains"),
+        (
+            ";OOM killer enabled.",
+            ";xen_tsc_reliable=on overrules",
+            "number of warnings",
+        ),
+    ],
+)
+def test_wrong_report_is_wrong(old: str, new: str, complaint: str) -> None:
+    assert old in RECORDED
+    text = RECORDED.replace(old, new)
+    if new.startswith(";xen_tsc"):
+        text = text.replace("kmsg 6,", "kmsg 4,")
+    found = problems(parse(text))
+    assert any(complaint in problem for problem in found), found
+
+
+def test_report_is_not_that_of_another_case() -> None:
+    report = parse(RECORDED)
+    assert problems(report, tsc_mode="native")
+    assert problems(report, cmdline="xen_tsc_reliable=off")
+    assert problems(report, cmdline="xen_tsc_reliable=maybe")
+
+
+@pytest.mark.parametrize(
+    "text", ["", RECORDED[:200], RECORDED.replace("kmsg 6,", "kmsg six,", 1)]
+)
+def test_broken_report_is_an_error(text: str) -> None:
+    with pytest.raises(LabError):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("tsc_mode", "cmdline", "verdict", "row", "warnings"),
+    [
+        ("", "", "reliable", 4, 0),
+        ("default", "quiet", "reliable", 4, 0),
+        ("always_emulate", "", "reliable", 4, 0),
+        ("native", "", "unstable", 8, 0),
+        *(("native", f"xen_tsc_reliable={word}", "reliable", 8, 1) for word in ON),
+        *(("", f"xen_tsc_reliable={word}", "unverified", 4, 0) for word in OFF),
+        ("", "xen_tsc_reliable=OFF", "unverified", 4, 0),
+        ("native", "xen_tsc_reliable=Auto", "unstable", 8, 0),
+        ("native", "xen_tsc_reliable=maybe", "unstable", 8, 1),
+        ("", "xen_tsc_reliable=on", "reliable", 4, 0),
+    ],
+)
+def test_expectation(
+    tsc_mode: str, cmdline: str, verdict: str, row: int, warnings: int
+) -> None:
+    expected = expect(tsc_mode, cmdline, HOST)
+    trusted = verdict == "reliable"
+    assert not expected.unknown
+    assert (expected.verdict, expected.row) == (verdict, row)
+    assert expected.clocksource == ("tsc" if trusted else "xen")
+    assert expected.sched_clock == ("TSC" if trusted else "pvclock")
+    assert expected.stable == trusted
+    assert expected.parameter_warnings == warnings
+
+
+def test_users_words_win() -> None:
+    for word in ("tsc=unstable", "notsc"):
+        expected = expect("", word, HOST)
+        assert (expected.clocksource, expected.stable) == ("xen", False)
+    expected = expect("", "clocksource=xen", HOST)
+    assert (expected.verdict, expected.clocksource) == ("reliable", "xen")
+    assert "clocksource" in expect("native", "clocksource=tsc", HOST).unknown
+    assert "verdict" in expect("", "xen_tsc_reliable", HOST).unknown
+
+
+def test_leaf_expectation() -> None:
+    assert (
+        expect_leaf("", HOST).emulated and expect_leaf("always_emulate", HOST).emulated
+    )
+    assert not expect_leaf("native", HOST).emulated
+
+
+def test_outside_witness() -> None:
+    text = (
+        "(XEN) TSC marked as reliable, warp = 0 (count=1)\n"
+        "(XEN) dom3: mode=2,ofs=0x1,khz=9,inc=9\n"
+        "(XEN) TSC not marked as either constant or reliable, warp=0 (count=1)\n"
+        "(XEN) dom1: mode=0,ofs=0x1f39fb008,khz=2596127,inc=1\n"
+        "(XEN) dom3: mode=0,ofs=0x283ff0d02,khz=2596126,inc=2\n"
+    )
+    seen = parse_outside(text, 3)
+    assert (seen.mode, seen.khz, seen.incarnation) == (0, 2596126, 2)
+    assert not seen.host_reliable
+    for wrong in ("", text.replace("dom3", "dom4")):
+        with pytest.raises(LabError):
+            parse_outside(wrong, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TSC_MODE", "nativ"), ("XEN", "3.1"), ("HOST_TSC", "good"), ("ACCEL", "kvm")],
+)
+def test_bad_setting_is_refused(name: str, value: str) -> None:
+    with pytest.raises(LabError, match=f"{name}={value} is not one of"):
+        settings_from({name: value})
+
+
+# A stand-in for QEMU: says something on its console, and stays or ends
+
+
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Machine:
+    fake = tmp_path / "bin" / "qemu-system-x86_64"
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/bash\n{script}\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(fake.parent), prepend=":")
+    monkeypatch.setattr(runs, "LAB", tmp_path / "lab")
+    monkeypatch.setattr(qemu, "SETTLE", 0.3)
+    nothing = tmp_path / "nothing"
+    return Machine(Run("fake"), Images(nothing, nothing, nothing), nothing)
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ("echo '(XEN) Panic on CPU 0:' > console.log; sleep 60", XenDied),
+        ("echo '(XEN) Panic on CPU 0:' > console.log", XenDied),
+        ("echo 'Kernel panic - not syncing: x' > console.log; sleep 60", Dom0Died),
+        ("echo 'BUG: unable to handle page fault' > console.log; sleep 60", Dom0Died),
+        ("echo 'lab dom0: no 9p share' > console.log; sleep 60", Dom0Died),
+        ("echo 'qemu: cannot do that' >&2; exit 1", QemuDied),
+        ("echo ready; exit 0", QemuDied),
+        ("sleep 60", Hung),
+    ],
+)
+def test_death_is_an_error(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    error: type[MachineDied],
+) -> None:
+    monkeypatch.setattr(qemu, "QUIET_LIMIT", 2.0)
+    with pytest.raises(error) as raised:
+        with machine(tmp_path, monkeypatch, script) as dying:
+            dying.wait_boot()
+            dying.must("true")
+    assert "console.log" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("Kernel panic - not syncing: Fatal exception", "Kernel panic"),
+        ("BUG: kernel NULL pointer dereference", "BUG: kernel NULL"),
+        ("witness: FAILED: cannot mount proc", "cannot mount proc"),
+    ],
+)
+def test_dead_guest_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, complaint: str
+) -> None:
+    kernel = tmp_path / "6.12" / "bzImage"
+    kernel.parent.mkdir()
+    kernel.touch()
+    script = "echo ready; while read -r id rest; do echo 5 > commands/$id.out; "
+    script += f"echo '{line}' > guest-g.log; echo done $id 0; done; sleep 60"
+    with machine(tmp_path, monkeypatch, script) as working:
+        guest = Guest(working, "g", kernel, kernel)
+        guest.create()
+        with pytest.raises(GuestDied, match=complaint):
+            guest.wait_state("up")
+
+
+def test_nothing_is_left_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        with machine(tmp_path, monkeypatch, "echo $$ > pid; echo ready; sleep 60") as m:
+            m.wait_boot()
+            pid = int(m.run.path("pid").read_text())
+            raise KeyboardInterrupt
+    for _ in range(50):
+        if not Path(f"/proc/{pid}").exists():
+            return
+        time.sleep(0.1)
+    pytest.fail(f"process {pid} outlived the machine")
