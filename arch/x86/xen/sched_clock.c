@@ -133,21 +133,33 @@ void __init xen_sched_clock_use_tsc(void)
 }
 
 /**
- * xen_sched_clock_mark_unstable - have the scheduler's core filter this clock
- * @why: for the log
+ * xen_sched_clock_use_pvclock - stay on the pvclock, which is not stable
  *
- * There is no way back: the core wants a clock to stay unstable once it is.
+ * Context: boot, one CPU.
+ */
+void __init xen_sched_clock_use_pvclock(void)
+{
+	clear_sched_clock_stable();
+
+	pr_info("pvclock, not stable\n");
+}
+
+/**
+ * xen_sched_clock_mark_unstable - the xen clocksource is being enabled
+ *
+ * Have the scheduler's core filter the clock from now on.  There is no way
+ * back: the core wants a clock to stay unstable once it is.
  *
  * Context: any with interrupts on or off; stop_machine() included.
  */
-void xen_sched_clock_mark_unstable(const char *why)
+void xen_sched_clock_mark_unstable(void)
 {
 	/*
 	 * The core blames a "broken BIOS" for a clock that loses its stability
 	 * after boot.  Say first what really happened.
 	 */
 	if (sched_clock_stable())
-		pr_info("marked unstable: %s\n", why);
+		pr_info("not stable any more, the xen clocksource is enabled\n");
 
 	clear_sched_clock_stable();
 }

@@ -9,7 +9,8 @@ u64 xen_sched_clock(void);
 
 void __init xen_sched_clock_start(void);
 void __init xen_sched_clock_use_tsc(void);
-void xen_sched_clock_mark_unstable(const char *why);
+void __init xen_sched_clock_use_pvclock(void);
+void xen_sched_clock_mark_unstable(void);
 void xen_sched_clock_save(void);
 void xen_sched_clock_restore(void);
 

@@ -51,20 +51,20 @@ static int __init xen_tsc_reliable_setup(char *arg)
 early_param("xen_tsc_reliable", xen_tsc_reliable_setup);
 
 /* The rate of the TSC (kHz) by this CPU's pvclock, 0 if it is not set up */
-static u32 xen_tsc_pvclock_khz(void)
+static u32 __init xen_tsc_pvclock_khz(void)
 {
 	struct pvclock_vcpu_time_info *info = &__this_cpu_read(xen_vcpu)->time;
 
 	return info->tsc_to_system_mul ? pvclock_tsc_khz(info) : 0;
 }
 
-static bool xen_tsc_itsc_visible(void)
+static bool __init xen_tsc_itsc_visible(void)
 {
 	return cpuid_eax(CPUID_EXTENDED) >= CPUID_POWER &&
 	       cpuid_edx(CPUID_POWER) & CPUID_POWER_EDX_ITSC;
 }
 
-static void xen_tsc_gather(struct xen_tsc_facts *facts)
+static void __init xen_tsc_gather(struct xen_tsc_facts *facts)
 {
 	u32 version = HYPERVISOR_xen_version(XENVER_version, NULL);
 	u32 base = xen_cpuid_base();

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+KERNEL	 ?= 6.12
+XEN	 ?= 4.17
+HOST_TSC ?= untrusted
+TSC_MODE ?=
+CMDLINE	 ?=
+ACCEL	 ?= tcg
+SERIES	 ?=
+KDIR	 ?=
+V	 ?=
+export KERNEL XEN HOST_TSC TSC_MODE CMDLINE ACCEL V
+
+# Debian's own, whatever else comes first in PATH
+PYTHON	 := /usr/bin/python3
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help boot check kernel kernels series apply clean distclean
+
+help:
+	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
+	@echo
+	@echo '  make boot    set up, build, boot a PV guest under Xen, report on its clocks'
+	@echo '  make check   set up, build, and run all tests'
+	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage)'
+	@echo '  make series  the patches, for git am, in build/$(KERNEL)/series/'
+	@echo '  make apply KDIR=...  apply the series to a kernel source of your own'
+	@echo '  make clean   remove build/; make distclean: downloads/ too'
+	@echo
+	@echo 'Variables and their values now:'
+	@echo '  KERNEL=$(KERNEL)		Linux; series/kernels has the list'
+	@echo '  XEN=$(XEN)		Xen, from Debian'
+	@echo '  HOST_TSC=$(HOST_TSC)	what Xen thinks of the TSC of the host'
+	@echo '  TSC_MODE=$(TSC_MODE)		tsc_mode of the guest: default, native, always_emulate'
+	@echo '  CMDLINE=$(CMDLINE)		more for the command line of the guest, as xen_tsc_reliable=off'
+	@echo '  ACCEL=$(ACCEL)		accelerator of QEMU'
+	@echo '  V=$(V)			1: show the commands that run in dom0'
+
+boot: kernels
+	@$(PYTHON) -m lab.boot
+
+check:
+	@scripts/setup check
+	@$(MAKE) -s kernels
+	@$(PYTHON) -m pytest lab/tests
+
+kernel:
+	@scripts/setup kernel
+	@scripts/kernel $(KERNEL) $(SERIES)
+
+# With the series and without, to compare
+kernels:
+	@scripts/setup boot
+	@scripts/kernel $(KERNEL) none
+	@scripts/kernel $(KERNEL)
+
+series: kernel
+	@echo 'build/$(KERNEL)/series:' && ls build/$(KERNEL)/series
+
+apply:
+	@test -n '$(KDIR)' || { echo 'usage: make apply KDIR=path/to/linux [KERNEL=$(KERNEL)]' >&2; exit 1; }
+	@scripts/apply $(KERNEL) '$(KDIR)'
+
+clean:
+	rm -rf build
+
+distclean: clean
+	rm -rf downloads

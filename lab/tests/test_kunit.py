@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""KUnit, in the lab's kernel on a bare virtual machine, without Xen."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from lab.common import BUILD
+from lab.tests.tree import KERNEL, TREE, run
+
+SUITES = {"xen_tsc_policy": 128}
+
+
+def test_kunit(tmp_path: Path) -> None:
+    log = BUILD / "lab" / "kunit.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # No init: when the tests are through the kernel panics, and QEMU exits.
+    # fmt: off
+    command = [
+        "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "512",
+        "-display", "none", "-monitor", "none", "-serial", f"file:{log}",
+        "-no-reboot", "-net", "none",
+        "-kernel", str(BUILD / KERNEL / "bzImage"),
+        "-append", "console=ttyS0 kunit.enable=1 panic=-1",
+    ]
+    # fmt: on
+    subprocess.run(command, timeout=300, check=True)
+
+    result = tmp_path / "result.json"
+    parser = TREE / "tools/testing/kunit/kunit.py"
+    done = run("/usr/bin/python3", parser, "parse", f"--json={result}", log, cwd=TREE)
+    assert done.returncode == 0, f"{done.stdout}\nThe kernel's log: {log}"
+
+    groups = json.loads(result.read_text())["sub_groups"]
+    suites = {group["name"]: group for group in groups}
+    for name, number in SUITES.items():
+        assert name in suites, f"{name} did not run; the kernel's log: {log}"
+        cases = list(suites[name]["test_cases"])
+        for group in suites[name]["sub_groups"]:
+            cases += group["test_cases"]
+        assert len(cases) == number
+        assert all(case["status"] == "PASS" for case in cases)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The built kernel tree, for the tests that look at the series itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from lab.common import BUILD, TOP
+
+KERNEL = os.environ.get("KERNEL", "6.12")
+TREE = BUILD / KERNEL / "linux"
+MAILS = sorted((BUILD / KERNEL / "series").glob("[0-9]*.patch"))
+STEPS = sorted((TOP / "series").glob("[0-9]*.patch"))
+
+
+def run(*command: str | Path, cwd: Path = TOP) -> subprocess.CompletedProcess[str]:
+    """Run a command; standard output and error come as one text."""
+    return subprocess.run(
+        command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def silent(*command: str | Path, cwd: Path = TOP) -> None:
+    """A check that succeeds and has nothing to say."""
+    done = run(*command, cwd=cwd)
+    words = " ".join(map(str, command))
+    assert done.returncode == 0, f"{words}\n{done.stdout}"
+    assert done.stdout.strip() == "", f"{words}\n{done.stdout}"
+
+
+def make(*targets: str, cwd: Path = TREE) -> str:
+    """Run the kernel's make, free of the variables of a make around this."""
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "V")
+    }
+    done = subprocess.run(
+        ["make", f"-j{os.cpu_count()}", "LOCALVERSION=", *targets],
+        cwd=cwd,
+        env=environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert done.returncode == 0, f"make {' '.join(targets)}\n{done.stdout}"
+    return done.stdout
+
+
+def tracked(*patterns: str) -> list[str]:
+    """Files of the project, also those that are not committed yet."""
+    listed = run("git", "ls-files", "-co", "--exclude-standard", "--", *patterns)
+    return sorted(name for name in listed.stdout.split() if (TOP / name).exists())
+
+
+def added(step: Path) -> list[str]:
+    """The new files that a step of the series brings."""
+    lines = step.read_text().splitlines()
+    return [line.removeprefix("Adds: ") for line in lines if line.startswith("Adds: ")]
