@@ -11,8 +11,9 @@ from pathlib import Path
 
 from lab import judge
 from lab.common import BUILD, LabError, run_main, say
-from lab.expect import expect
-from lab.hosts import Host, Xen, check_accel, check_tsc_mode, choose_host, choose_xen
+from lab.expect import Expectation, expect
+from lab.hosts import Host, Xen, check_accel, check_cmdline, check_tsc_mode
+from lab.hosts import choose_host, choose_xen
 from lab.images import make_images
 from lab.life import Life, live
 from lab.qemu import Machine
@@ -48,6 +49,8 @@ def settings_from(environment: dict[str, str]) -> Settings:
     check_accel(environment.get("ACCEL") or "tcg")
     tsc_mode = environment.get("TSC_MODE", "")
     check_tsc_mode(tsc_mode)
+    cmdline = environment.get("CMDLINE", "")
+    check_cmdline(cmdline)
     kernel = environment.get("KERNEL") or "6.12"
     return Settings(
         xen=choose_xen(environment.get("XEN") or "4.17"),
@@ -56,16 +59,16 @@ def settings_from(environment: dict[str, str]) -> Settings:
         patched=kernel_image(kernel),
         unpatched=kernel_image(f"{kernel}-none"),
         tsc_mode=tsc_mode,
-        cmdline=environment.get("CMDLINE", ""),
+        cmdline=cmdline,
     )
 
 
-def judge_all(life: Life, settings: Settings) -> list[str]:
-    """Everything that is not as the policy says."""
+def judge_all(life: Life, settings: Settings) -> tuple[Expectation, list[str]]:
+    """What the policy says, and everything that is not so."""
     report = life.report
     itsc = report.fact("before.itsc") == "1"
     expected = expect(settings.tsc_mode, settings.cmdline, settings.host, itsc)
-    return [
+    return expected, [
         *judge.judge_policy(report, expected),
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=True),
@@ -94,8 +97,7 @@ def main() -> int:
                 cmdline=settings.cmdline,
             )
             lives[name] = live(guest)
-    problems = judge_all(lives["patched"], settings)
-    expected = expect(settings.tsc_mode, settings.cmdline, settings.host)
+    expected, problems = judge_all(lives["patched"], settings)
     text = render(lives["patched"], lives["unpatched"], expected, problems)
     run.path("report.txt").write_text(text + "\n")
     say(text)

@@ -62,5 +62,11 @@ def check_tsc_mode(tsc_mode: str) -> None:
         _choose("TSC_MODE", tsc_mode, list(TSC_MODES))
 
 
+def check_cmdline(cmdline: str) -> None:
+    """It stands in double quotes in xl's configuration, which knows no escape."""
+    if set(cmdline) & set('"\n'):
+        raise LabError(f"CMDLINE cannot hold a double quote or a new line: {cmdline}")
+
+
 def check_accel(accel: str) -> None:
     _choose("ACCEL", accel, ["tcg"])

@@ -80,7 +80,7 @@ class Tree:
         # Unpacking runs nothing, so an ordinary user needs no name space.
         mode = "auto" if os.geteuid() == 0 else "chrootless"
         command = ["mmdebstrap", "--variant=extract", f"--mode={mode}"]
-        command += ["--quiet", "--format=tar", "--include=" + ",".join(xen.packages)]
+        command += ["--format=tar", "--include=" + ",".join(xen.packages)]
         command += [xen.suite, "-", *sources_list(xen.suite)]
         self.files: dict[str, bytes] = {}
         self.links: dict[str, str] = {}
@@ -95,11 +95,12 @@ class Tree:
                     pass
                 process.stdout.read()
             errors.seek(0)
-            said = [line for line in errors if line[:2] in ("E:", "W:")]
+            # An unreachable mirror is told in a line of its own, indented
+            said = [line for line in errors if line[:2] in ("E:", "W:", "  ")]
         if process.returncode:
             raise LabError(
                 f"the packages of Xen {xen.version} could not be fetched:\n"
-                + "".join("    " + line for line in said[-8:])
+                + "".join("    " + line.lstrip() for line in said[-6:])
                 + "    Check the network and the free space in /tmp, then run it again."
             )
 

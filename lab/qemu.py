@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Callable
 
-from lab.common import LabError, need
+from lab.common import LabError, need, say
 from lab.images import Images
 from lab.runs import Run
 
@@ -267,6 +267,8 @@ class Machine:
         self._agent_log.write(
             f"{time.monotonic() - self._start:8.2f} > {order} {command}\n"
         )
+        if os.environ.get("V") == "1":
+            say(f"dom0# {command}")
         try:
             self._process.stdin.write(f"{order} {command}\n".encode())
             self._process.stdin.flush()

@@ -24,7 +24,7 @@ KINDS = {
     "failed": ("failed", "error"),
     "skipped": ("skipped", "xfailed"),
 }
-counts = {name: 0 for name in KINDS}
+counts: dict[str, int] = {}
 told: set[str] = set()
 
 
@@ -47,13 +47,19 @@ def pytest_exception_interact(
         told.add(text)
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+def pytest_terminal_summary(
+    terminalreporter: TerminalReporter, exitstatus: pytest.ExitCode
+) -> None:
     for name, kinds in KINDS.items():
         counts[name] = sum(len(terminalreporter.stats.get(k, [])) for k in kinds)
+    if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        terminalreporter.write_line("The run was cut short, which counts as a failure.")
+        counts["failed"] += 1
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    print(", ".join(f"{number} {name}" for name, number in counts.items()))
+    if counts:
+        print(", ".join(f"{number} {name}" for name, number in counts.items()))
 
 
 @pytest.fixture(scope="session")
