@@ -11,8 +11,8 @@ KDIR	 ?=
 V	 ?=
 export KERNEL XEN HOST_TSC TSC_MODE CMDLINE ACCEL V
 
-# Debian's own, whatever else comes first in PATH
-PYTHON	 := /usr/bin/python3
+# Debian's own tools, whatever else came first in PATH
+export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help boot check kernel kernels series apply clean distclean
@@ -37,12 +37,12 @@ help:
 	@echo '  V=$(V)			1: show the commands that run in dom0'
 
 boot: kernels
-	@$(PYTHON) -m lab.boot
+	@python3 -m lab.boot
 
 check:
 	@scripts/setup check
 	@$(MAKE) -s kernels
-	@$(PYTHON) -m pytest lab/tests
+	@python3 -m pytest lab/tests
 
 kernel:
 	@scripts/setup kernel

@@ -29,11 +29,11 @@ def test_shellcheck() -> None:
 
 
 def test_black() -> None:
-    silent("/usr/bin/black", "--check", "--quiet", "lab")
+    silent("black", "--check", "--quiet", "lab")
 
 
 def test_mypy() -> None:
-    done = run("/usr/bin/mypy", "--strict", "lab")
+    done = run("mypy", "--strict", "lab")
     assert done.returncode == 0, done.stdout
 
 

@@ -9,13 +9,13 @@
 
 #include <linux/bits.h>
 #include <linux/cache.h>
+#include <linux/cpufeature.h>
 #include <linux/init.h>
 #include <linux/printk.h>
+#include <linux/processor.h>
 #include <linux/string.h>
 
 #include <asm/cmdline.h>
-#include <asm/cpufeature.h>
-#include <asm/processor.h>
 #include <asm/pvclock.h>
 #include <asm/setup.h>
 #include <asm/tsc.h>
@@ -24,8 +24,8 @@
 #include <asm/xen/hypervisor.h>
 
 #include <xen/interface/version.h>
-#include <xen/xen.h>
 #include <xen/interface/xen.h>
+#include <xen/xen.h>
 #include <xen/xen-ops.h>
 
 #include "tsc.h"
