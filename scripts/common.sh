@@ -19,7 +19,7 @@ die()
 {
 	printf '%s: error: %s\n' "${0##*/}" "$1" >&2
 	shift
-	[ $# -eq 0 ] || printf '    %s\n' "$@" >&2
+	[ $# -eq 0 ] || printf '%s\n' "$@" | sed 's/^/    /' >&2
 	exit 1
 }
 
