@@ -19,9 +19,11 @@ die()
 {
 	printf '%s: error: %s\n' "${0##*/}" "$1" >&2
 	shift
-	[ $# -eq 0 ] || printf '%s\n' "$@" | sed 's/^/    /' >&2
+	[ $# -eq 0 ] || printf '%s\n' "$@" | sed '/^$/d; s/^/    /' >&2
 	exit 1
 }
+
+trap 'trap - INT; say "interrupted; run it again to go on"; exit 130' INT TERM HUP
 
 # lock NAME: one at a time; a second run waits and says for what
 lock()
@@ -34,13 +36,13 @@ lock()
 	fi
 }
 
-# need_space DIRECTORY MIB: before a long step rather than in its middle
+# need_space DIRECTORY MIB: before a long step, or where one has failed
 need_space()
 {
 	local free
 
 	mkdir -p "$1"
-	free=$(df --output=avail -m "$1" | tail -n 1)
+	free=$(df --output=avail -m "$1" | tail -n 1 | tr -d ' ')
 	[ "$free" -ge "$2" ] || die \
 		"$1 has $free MiB free, and this step needs about $2 MiB" \
 		"Make room there, or clone the project onto a larger disk; then run it again."
