@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab import judge
 from lab.common import BUILD, LabError, run_main, say
-from lab.expect import Expectation, expect
+from lab.expect import Expectation
 from lab.hosts import Host, Xen, check_accel, check_cmdline, check_tsc_mode
 from lab.hosts import choose_host, choose_xen
 from lab.images import make_images
@@ -66,12 +66,14 @@ def settings_from(environment: dict[str, str]) -> Settings:
 def judge_all(life: Life, settings: Settings) -> tuple[Expectation, list[str]]:
     """What the policy says, and everything that is not so."""
     report = life.report
-    itsc = report.fact("before.itsc") == "1"
-    expected = expect(settings.tsc_mode, settings.cmdline, settings.host, itsc)
+    expected = judge.expected_of(
+        report, settings.tsc_mode, settings.cmdline, settings.host
+    )
     return expected, [
         *judge.judge_policy(report, expected),
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=True),
+        *judge.judge_suspend(report),
         *judge.judge_leaf(report, settings.host, settings.tsc_mode, life.outside),
         *judge.judge_trouble(report),
     ]

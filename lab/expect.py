@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the policy says a guest must do, from how it was started and on what host.
 
-Nothing here looks at what the guest claims.  Where the policy leaves it open,
+Nothing here looks at what the guest decided.  Where the policy leaves it open,
 the answer is None: no expectation.
 """
 
@@ -44,8 +44,10 @@ def expect_leaf(tsc_mode: str, host: Host) -> LeafExpectation:
     return LeafExpectation(mode, emulated, host.tsc_reliable)
 
 
-def row_of(leaf: LeafExpectation, itsc: bool) -> tuple[int, str]:
+def row_of(leaf: LeafExpectation, itsc: bool, rates_agree: bool) -> tuple[int, str]:
     """The rows of the policy that a well-behaved Xen can reach."""
+    if not rates_agree:
+        return 3, "unverified"
     if leaf.mode in (0, 1):
         if leaf.emulated:
             return 4, "reliable"
@@ -60,8 +62,8 @@ def request_of(words: list[str]) -> tuple[str | None, int | None]:
     values = [word for word in words if word.startswith("xen_tsc_reliable")]
     if not values:
         return "auto", 0
-    name, equals, value = values[0].partition("=")
-    if len(values) > 1 or name != "xen_tsc_reliable" or not equals:
+    name, _, value = values[0].partition("=")
+    if len(values) > 1 or name != "xen_tsc_reliable":
         return None, None
     if value.lower() == "auto":
         return "auto", 0
@@ -72,9 +74,16 @@ def request_of(words: list[str]) -> tuple[str | None, int | None]:
     return "auto", 1
 
 
-def expect(tsc_mode: str, cmdline: str, host: Host, itsc: bool = False) -> Expectation:
+def expect(
+    tsc_mode: str,
+    cmdline: str,
+    host: Host,
+    *,
+    itsc: bool = False,
+    rates_agree: bool = True,
+) -> Expectation:
     words = cmdline.split()
-    row, verdict = row_of(expect_leaf(tsc_mode, host), itsc)
+    row, verdict = row_of(expect_leaf(tsc_mode, host), itsc, rates_agree)
     request, warnings = request_of(words)
     if request is None:
         return Expectation(None, row, None, None, None, None, None)

@@ -3,13 +3,24 @@
 
 from __future__ import annotations
 
-from lab.expect import Expectation, expect_leaf
+from lab.expect import Expectation, expect, expect_leaf
 from lab.hosts import Host
 from lab.witness import CLOCKS, Report
 from lab.xen import Outside
 
 # A scheduler clock that starts later than this did not start at zero
 FIRST_STAMP_USEC = 1_000_000
+
+
+def expected_of(report: Report, tsc_mode: str, cmdline: str, host: Host) -> Expectation:
+    """What the policy says of the facts that this guest was shown."""
+    return expect(
+        tsc_mode,
+        cmdline,
+        host,
+        itsc=report.fact("before.itsc") == "1",
+        rates_agree=report.rates_agree,
+    )
 
 
 def judge_policy(report: Report, expected: Expectation) -> list[str]:
@@ -56,6 +67,21 @@ def judge_printk(report: Report) -> list[str]:
     if back:
         wrong.append(f"printk time steps back by {back} us:\n{where}")
     return wrong
+
+
+def judge_suspend(report: Report) -> list[str]:
+    """printk goes on where it was: it must not count the time of the suspend."""
+    pair = report.over_suspend
+    if pair is None:
+        return ["the kernel's log does not show the suspend"]
+    downtime = report.downtime
+    gap = (pair[1].usec - pair[0].usec) * 1000
+    if gap * 2 > downtime:
+        return [
+            f"printk time leaps by {gap} ns over a suspend of {downtime} ns:\n"
+            f"{pair[0]}\n{pair[1]}"
+        ]
+    return []
 
 
 def judge_clocks(report: Report, suspended: bool) -> list[str]:

@@ -104,6 +104,15 @@ class Report:
         """The biggest step back, on one vCPU or from one to another."""
         return max(max(s.back, s.back_cross) for s in self.steps(clock).values())
 
+    @property
+    def downtime(self) -> int:
+        """How long the suspend took (ns): CLOCK_BOOTTIME counts it, and alone."""
+        passed = {
+            clock: min(s.after - s.before for s in self.steps(clock).values())
+            for clock in CLOCKS
+        }
+        return passed["boottime"] - passed["monotonic"]
+
     # The kernel's log
 
     def grep(self, pattern: str) -> list[Record]:
@@ -113,6 +122,18 @@ class Report:
     def verdicts(self) -> list[re.Match[str]]:
         found = (VERDICT.search(record.text) for record in self.kmsg)
         return [match for match in found if match]
+
+    @property
+    def rates_agree(self) -> bool:
+        """Whether the pvclock's rate was within 500 ppm of the time leaf's.
+
+        The verdict's line has the one or the other.  An emulated TSC has one rate.
+        A native one is calibrated by Xen once a second, which on a busy machine
+        under TCG can be further off.
+        """
+        leaf = self.time_leaf("before").khz
+        named = [int(verdict["khz"]) for verdict in self.verdicts]
+        return all(abs(khz - leaf) * 1_000_000 <= khz * 500 for khz in named)
 
     @property
     def sched_clock(self) -> str | None:

@@ -10,7 +10,6 @@ import pytest
 from lab import judge
 from lab.boot import Settings
 from lab.cases import Case, explain
-from lab.expect import expect
 from lab.life import Life
 
 Check = Callable[[list[str]], None]
@@ -29,13 +28,18 @@ def fixture_check(case: Case, life: Life, settings: Settings) -> Check:
 
 
 def test_policy(case: Case, life: Life, settings: Settings, check: Check) -> None:
-    itsc = life.report.fact("before.itsc") == "1"
-    expected = expect(case.tsc_mode, case.cmdline, settings.host, itsc)
+    expected = judge.expected_of(
+        life.report, case.tsc_mode, case.cmdline, settings.host
+    )
     check(judge.judge_policy(life.report, expected))
 
 
 def test_printk_never_steps_back(life: Life, check: Check) -> None:
     check(judge.judge_printk(life.report))
+
+
+def test_printk_does_not_count_the_suspend(life: Life, check: Check) -> None:
+    check(judge.judge_suspend(life.report))
 
 
 def test_clocks_never_step_back(life: Life, check: Check) -> None:

@@ -35,6 +35,7 @@ def problems(report: Report, tsc_mode: str = "", cmdline: str = "") -> list[str]
         *judge.judge_policy(report, expect(tsc_mode, cmdline, HOST)),
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=True),
+        *judge.judge_suspend(report),
         *judge.judge_leaf(report, HOST, tsc_mode, OUTSIDE),
         *judge.judge_trouble(report),
     ]
@@ -131,7 +132,30 @@ def test_users_words_win() -> None:
     expected = expect("", "clocksource=xen", HOST)
     assert (expected.verdict, expected.clocksource) == ("reliable", "xen")
     assert "clocksource" in expect("native", "clocksource=tsc", HOST).unknown
-    assert "verdict" in expect("", "xen_tsc_reliable", HOST).unknown
+    twice = "xen_tsc_reliable=on xen_tsc_reliable=off"
+    assert "verdict" in expect("", twice, HOST).unknown
+
+
+def test_rates_that_disagree_are_row_3() -> None:
+    expected = expect("native", "", HOST, rates_agree=False)
+    assert (expected.verdict, expected.row) == ("unverified", 3)
+    leaf = "2596127 1"
+    assert leaf in RECORDED and parse(RECORDED).rates_agree
+    for khz, agree in ((2594829, True), (2594828, False), (2597425, True)):
+        report = parse(RECORDED.replace(leaf, f"{khz} 1"))
+        assert report.rates_agree == agree, khz
+
+
+def test_printk_that_counts_the_suspend_is_wrong() -> None:
+    report = parse(RECORDED)
+    assert report.downtime > 0 and not judge.judge_suspend(report)
+    pair = report.over_suspend
+    assert pair is not None
+    late = pair[1].usec + report.downtime // 1000
+    old = f"kmsg {pair[1].level},{pair[1].sequence},{pair[1].usec},"
+    text = RECORDED.replace(old, f"kmsg {pair[1].level},{pair[1].sequence},{late},")
+    assert text != RECORDED
+    assert judge.judge_suspend(parse(text))
 
 
 def test_leaf_expectation() -> None:
