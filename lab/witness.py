@@ -34,6 +34,7 @@ class Record:
     sequence: int
     usec: int
     text: str
+    caller: str = ""
 
     def __str__(self) -> str:
         return f"[{self.usec / 1e6:12.6f}] {self.text}"
@@ -157,16 +158,16 @@ class Report:
     @property
     def printk_back(self) -> tuple[int, str]:
         """The biggest step back between neighbours, in us, and where it is."""
-        worst, where = 0, ""
-        for one, two in zip(self.kmsg, self.kmsg[1:]):
-            if one.usec - two.usec > worst:
-                worst, where = one.usec - two.usec, f"{one}\n{two}"
-        return worst, where
+        return step_back(self.kmsg)
 
     @property
-    def printk_leap(self) -> int:
-        pairs = zip(self.kmsg, self.kmsg[1:])
-        return max((two.usec - one.usec for one, two in pairs), default=0)
+    def printk_back_of_caller(self) -> tuple[int, str]:
+        """The same, among the records of one task or CPU."""
+        callers = {record.caller for record in self.kmsg}
+        return max(
+            step_back([record for record in self.kmsg if record.caller == caller])
+            for caller in callers
+        )
 
     @property
     def lost_records(self) -> bool:
@@ -189,6 +190,14 @@ class Report:
         return (found[0].usec - self.kmsg[0].usec) / 1e6
 
 
+def step_back(records: list[Record]) -> tuple[int, str]:
+    worst, where = 0, ""
+    for one, two in zip(records, records[1:]):
+        if one.usec - two.usec > worst:
+            worst, where = one.usec - two.usec, f"{one}\n{two}"
+    return worst, where
+
+
 def parse(text: str) -> Report:
     report = Report()
     for line in text.splitlines():
@@ -203,7 +212,9 @@ def parse(text: str) -> Report:
         if len(fields) < 4 or not all(field.isdigit() for field in fields[:3]):
             raise LabError(f"the witness's report has a broken line: {line}")
         level, sequence, usec = (int(number) for number in fields[:3])
-        report.kmsg.append(Record(level & 7, sequence, usec, message))
+        named = [field for field in fields[4:] if field.startswith("caller=")]
+        caller = named[0].removeprefix("caller=") if named else ""
+        report.kmsg.append(Record(level & 7, sequence, usec, message, caller))
     if not report.kmsg or not report.vcpus:
         raise LabError("the witness's report is not complete")
     return report

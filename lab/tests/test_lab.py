@@ -82,6 +82,19 @@ def test_wrong_report_is_wrong(old: str, new: str, complaint: str) -> None:
     assert any(complaint in problem for problem in found), found
 
 
+@pytest.mark.parametrize(
+    ("caller", "usec", "wrong"),
+    [("T1", 2000, True), ("C1", 2000, False), ("C1", 900_000, True)],
+)
+def test_only_one_caller_is_in_order(caller: str, usec: int, wrong: bool) -> None:
+    """printk stamps a message before it has its place in the log."""
+    text = RECORDED.replace(",-;", ",-,caller=T1;")
+    old = "kmsg 6,4,1035,-,caller=T1;"
+    assert old in text
+    report = parse(text.replace(old, f"kmsg 6,4,{usec},-,caller={caller};"))
+    assert bool(judge.judge_printk(report)) == wrong
+
+
 def test_report_is_not_that_of_another_case() -> None:
     report = parse(RECORDED)
     assert problems(report, tsc_mode="native")
