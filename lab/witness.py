@@ -181,13 +181,20 @@ class Report:
                 return one, two
         return None
 
+    def stamp(self, pattern: str) -> float:
+        """Seconds from the first record to the first that matches."""
+        found = self.grep(pattern)
+        if not found:
+            raise LabError(f"the guest's log has no line like '{pattern}'")
+        return (found[0].usec - self.kmsg[0].usec) / 1e6
+
     @property
     def run_init(self) -> float:
-        """Seconds from the first time stamp to the start of user space."""
-        found = self.grep(r"^Run /init as init process")
-        if not found:
-            raise LabError("the guest's log has no line 'Run /init'")
-        return (found[0].usec - self.kmsg[0].usec) / 1e6
+        return self.stamp("^Run /init as init process")
+
+    @property
+    def calibrated(self) -> float:
+        return self.stamp("^tsc: Detected .* processor")
 
 
 def step_back(records: list[Record]) -> tuple[int, str]:

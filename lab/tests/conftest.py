@@ -18,6 +18,9 @@ from lab.life import Life
 from lab.qemu import Machine
 from lab.runs import Run
 
+# The fast ones first
+ORDER = ("lint", "lab", "kunit", "dom0", "boot", "gain", "series")
+
 # The very last line of the run; an error is a failure
 KINDS = {
     "passed": ("passed", "xpassed"),
@@ -45,6 +48,10 @@ def pytest_exception_interact(
         text = f"error: {call.excinfo.value}"
         report.longrepr = text.splitlines()[0] if text in told else text
         told.add(text)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: ORDER.index(item.path.stem.removeprefix("test_")))
 
 
 def pytest_terminal_summary(

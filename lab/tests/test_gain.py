@@ -35,12 +35,22 @@ def test_clock_is_cheaper(
 
 
 def test_boot_is_sooner(results: Results) -> None:
-    patched = min(results.of(case).report.run_init for case in TRUSTED_EMULATED)
-    unpatched = results.of(cases.OLD_DEFAULT).report.run_init
-    assert unpatched - patched >= SOONER_SECONDS, (
-        f"Run /init after {patched:.3f} s patched, {unpatched:.3f} s unpatched; "
+    """The time that is lost on a PIT shows where the TSC's rate is known.
+
+    The rest of the boot takes as long with the series as without it, and on a
+    busy machine varies by more than that.
+    """
+    old = results.of(cases.OLD_DEFAULT).report
+    new = [results.of(case).report for case in TRUSTED_EMULATED]
+    calibrated = min(report.calibrated for report in new)
+    run_init = min(report.run_init for report in new)
+    text = (
+        f"tsc detected after {calibrated:.3f} s patched, {old.calibrated:.3f} s not, "
+        f"Run /init after {run_init:.3f} s patched, {old.run_init:.3f} s not; "
         f"repeat with: {repeat(results, cases.DEFAULT)}"
     )
+    assert old.calibrated - calibrated >= SOONER_SECONDS, text
+    assert old.run_init > run_init, text
 
 
 def repeat(results: Results, case: Case) -> str:
