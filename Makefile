@@ -36,7 +36,10 @@ help:
 	@echo '  ACCEL=$(ACCEL)		accelerator of QEMU'
 	@echo '  V=$(V)			1: show the commands that run in dom0'
 
-boot: kernels
+boot:
+	@scripts/setup boot
+	@python3 -m lab.boot --check
+	@$(MAKE) -s kernels
 	@python3 -m lab.boot
 
 check:
@@ -50,7 +53,6 @@ kernel:
 
 # With the series and without, to compare
 kernels:
-	@scripts/setup boot
 	@scripts/kernel $(KERNEL) none
 	@scripts/kernel $(KERNEL)
 

@@ -21,6 +21,8 @@ class Expectation:
     row: int | None
     request: str | None
     clocksource: str | None
+    tsc_offered: bool | None
+    tsc_forced: bool | None
     sched_clock: str | None
     stable: bool | None
     parameter_warnings: int | None
@@ -86,7 +88,7 @@ def expect(
     row, verdict = row_of(expect_leaf(tsc_mode, host), itsc, rates_agree)
     request, warnings = request_of(words)
     if request is None:
-        return Expectation(None, row, None, None, None, None, None)
+        return Expectation(None, row, *[None] * 7)
     if request == "on":
         # One warning names the row that it overrules
         warnings = 0 if verdict == "reliable" else 1
@@ -100,6 +102,9 @@ def expect(
         row=row,
         request=request,
         clocksource="tsc" if trusted else "xen",
+        # The kernel's own checks decide on one that is unverified
+        tsc_offered={"reliable": True, "unstable": False}.get(verdict),
+        tsc_forced=trusted,
         sched_clock="TSC" if trusted else "pvclock",
         stable=trusted,
         parameter_warnings=warnings,
@@ -109,7 +114,8 @@ def expect(
         if word in ("tsc=unstable", "notsc"):
             # The user's word wins over the verdict, which may be put otherwise
             expectation.verdict = expectation.row = None
-            expectation.parameter_warnings = None
+            expectation.parameter_warnings = expectation.tsc_forced = None
+            expectation.tsc_offered = False
             expectation.clocksource, expectation.sched_clock = "xen", "pvclock"
             expectation.stable = False
         elif word == "clocksource=xen":
@@ -118,7 +124,7 @@ def expect(
             expectation.sched_clock = None
         elif name == "clocksource" and not (word == "clocksource=tsc" and trusted):
             expectation.clocksource = expectation.stable = None
-            expectation.sched_clock = None
+            expectation.sched_clock = expectation.tsc_offered = None
         elif name == "tsc" and not (value in ("reliable", "nowatchdog") and trusted):
             expectation.clocksource = expectation.stable = None
             expectation.sched_clock = None

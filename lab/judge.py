@@ -48,6 +48,16 @@ def judge_policy(report: Report, expected: Expectation) -> list[str]:
             expected.clocksource,
         )
         compare(
+            f"tsc among the available clocksources {when} the suspend",
+            "tsc" in report.fact(f"{when}.available").split(),
+            expected.tsc_offered,
+        )
+        compare(
+            f"tsc_reliable in /proc/cpuinfo {when} the suspend",
+            report.fact(f"{when}.tsc_reliable") == "1",
+            expected.tsc_forced,
+        )
+        compare(
             f"sched_clock_stable() {when} the suspend",
             report.fact(f"{when}.stable") == "1",
             expected.stable,

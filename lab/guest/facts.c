@@ -36,6 +36,23 @@ static void report_file(const char *when, const char *key, const char *path)
 		say("%s.%s %s", when, key, line);
 }
 
+/* Does the kernel take the TSC for reliable?  It shows the first CPU's flags. */
+static void report_forced(const char *when)
+{
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	char line[4096];
+
+	if (!file)
+		return;
+	while (fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, "flags", 5)) {
+			say("%s.tsc_reliable %d", when, !!strstr(line, " tsc_reliable"));
+			break;
+		}
+	}
+	fclose(file);
+}
+
 /* "sched_clock_stable() : 1" */
 static void report_sched_clock(const char *when)
 {
@@ -67,6 +84,7 @@ void report_facts(const char *when)
 	report_file(when, "kind", "/sys/hypervisor/guest_type");
 	report_file(when, "clocksource", CLOCKSOURCE "current_clocksource");
 	report_file(when, "available", CLOCKSOURCE "available_clocksource");
+	report_forced(when);
 	report_sched_clock(when);
 
 	say("%s.leaf_base %#x", when, xen_leaf_base());
