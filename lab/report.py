@@ -127,6 +127,11 @@ def render(
             *(f"{report.run_init:.3f} s" for report in reports),
             f"{old.run_init - new.run_init:.3f} s",
         ),
+        row(
+            "... to the TSC's rate",
+            *(f"{report.calibrated:.3f} s" for report in reports),
+            f"{old.calibrated - new.calibrated:.3f} s",
+        ),
         "",
         "Save and restore: before, after, biggest step back on any vCPU",
         *suspend_rows(lives),
