@@ -142,7 +142,7 @@ void __init xen_tsc_init(void)
 	if (xen_tsc_ordered())
 		pr_warn("TSC not marked unstable, as clocksource=tsc asks for it\n");
 	else
-		mark_tsc_unstable("Xen's TSC mode");
+		mark_tsc_unstable("Xen not vouching for it");
 }
 
 /**
