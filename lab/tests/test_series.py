@@ -14,8 +14,7 @@ from lab.tests.tree import KERNEL, MAILS, STEPS, TREE, added, make, run, tracked
 
 
 def git(tree: Path, *words: str) -> str:
-    identity = ["-c", "user.name=-", "-c", "user.email=-"]
-    done = run("git", "-C", tree, *identity, *words)
+    done = run("git", "-C", tree, *words)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -71,12 +70,18 @@ def same_as_tree(kdir: Path) -> None:
         assert (kdir / name).read_bytes() == (TREE / name).read_bytes(), name
 
 
+def into_git(kdir: Path) -> None:
+    git(kdir, "init", "-q")
+    git(kdir, "config", "user.name", "they")
+    git(kdir, "config", "user.email", "they@example.com")
+    git(kdir, "add", "-Af")
+    git(kdir, "commit", "-qm", "theirs")
+
+
 @pytest.mark.parametrize("in_git", [True, False], ids=["git", "plain"])
 def test_apply_once_and_not_twice(kdir: Path, in_git: bool) -> None:
     if in_git:
-        git(kdir, "init", "-q")
-        git(kdir, "add", "-Af")
-        git(kdir, "commit", "-qm", "theirs")
+        into_git(kdir)
 
     done = run("scripts/apply", KERNEL, kdir)
     assert done.returncode == 0, done.stdout
@@ -102,6 +107,30 @@ def test_apply_refuses_what_does_not_fit(kdir: Path) -> None:
     assert re.search(
         r"does not fit .*\n.*patch failed: arch/x86/xen/time.c", done.stdout
     )
+    assert snapshot(kdir) == before
+
+
+def test_apply_refuses_uncommitted_changes(kdir: Path) -> None:
+    into_git(kdir)
+    with (kdir / "MAINTAINERS").open("a") as file:
+        file.write("changed\n")
+    git(kdir, "add", "MAINTAINERS")
+    before = snapshot(kdir)
+
+    done = run("scripts/apply", KERNEL, kdir)
+    assert done.returncode != 0 and "uncommitted changes" in done.stdout
+    assert snapshot(kdir) == before
+
+
+def test_apply_refuses_where_nobody_commits(kdir: Path) -> None:
+    into_git(kdir)
+    git(kdir, "config", "--unset", "user.email")
+    git(kdir, "config", "--unset", "user.name")
+    git(kdir, "config", "user.useConfigOnly", "true")
+    before = snapshot(kdir)
+
+    done = run("env", "HOME=/nonexistent", "scripts/apply", KERNEL, kdir)
+    assert done.returncode != 0 and "does not know who commits" in done.stdout
     assert snapshot(kdir) == before
 
 
