@@ -20,7 +20,8 @@ TROUBLE = re.compile(
     r"\bWARNING: |\bBUG: |\bOops\b|soft lockup|hard LOCKUP|18446744\d{3}"
     r"|rcu: INFO: .* stall|blocked for more than"
 )
-FROZEN = "Freezing remaining freezable tasks"
+# The last that the kernel says before the suspend
+SUSPENDING = "suspending xenstore"
 PARAMETER = "xen_tsc_reliable"
 # The kernel repeats its command line: that is no remark about a parameter
 COMMAND_LINE = re.compile(r"^(Kernel c|C|Unknown kernel c)ommand line")
@@ -177,7 +178,7 @@ class Report:
     def over_suspend(self) -> tuple[Record, Record] | None:
         """The last record before the suspend and the first after it."""
         for one, two in zip(reversed(self.kmsg[:-1]), reversed(self.kmsg[1:])):
-            if one.text.startswith(FROZEN):
+            if one.text.startswith(SUSPENDING):
                 return one, two
         return None
 
