@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from lab.expect import Expectation, expect, expect_leaf
 from lab.hosts import Host
-from lab.witness import CLOCKS, Report
+from lab.witness import CLOCKS, VERDICT, Report
 from lab.xen import Outside
 
 # A scheduler clock that starts later than this did not start at zero
@@ -76,6 +76,10 @@ def judge_printk(report: Report) -> list[str]:
         wrong.append("the kernel's log lost records, its order cannot be judged")
     if report.kmsg[0].usec > FIRST_STAMP_USEC:
         wrong.append(f"the first printk is not at 0: {report.kmsg[0]}")
+    # The verdict is the first that is stamped by Xen's scheduler clock
+    for record in report.grep(VERDICT.pattern):
+        if record.usec > FIRST_STAMP_USEC:
+            wrong.append(f"the scheduler clock does not start at 0: {record}")
     back, where = report.printk_back_of_caller
     if back:
         wrong.append(f"printk time steps back by {back} us:\n{where}")

@@ -54,6 +54,11 @@ def test_recorded_report_is_right() -> None:
         (" 3957118031 4065050544", " 0 0", "never saw the restore"),
         ("kmsg 6,4,1035,", "kmsg 6,4,2000,", "printk time steps back by 803 us"),
         ("kmsg 5,0,0,-", "kmsg 5,0,18446744035615695,-", "first printk is not at 0"),
+        (
+            "kmsg 6,3,0,-;xen: TSC",
+            "kmsg 6,3,5000000,-;xen: TSC",
+            "clock does not start at 0",
+        ),
         ("kmsg 6,6,", "kmsg 6,8,", "lost records"),
         ("TSC reliable: ", "TSC unverified: ", "verdict is unverified"),
         ("(row 4, ", "(row 5, ", "row is 5, expected 4"),
