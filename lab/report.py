@@ -7,13 +7,13 @@ from lab.expect import Expectation
 from lab.life import Life
 from lab.witness import CLOCKS, Report
 
-WIDTH = 30
+WIDTH = 25
 KINDS = {0: "default", 1: "always_emulate", 2: "native"}
 
 
 def row(label: str, *cells: str) -> str:
     return "  ".join(
-        [f"  {label:<26}", *(f"{cell:<{WIDTH}}" for cell in cells)]
+        [f"  {label:<21}", *(f"{cell:<{WIDTH}}" for cell in cells)]
     ).rstrip()
 
 
