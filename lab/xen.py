@@ -142,12 +142,6 @@ class Guest:
         file = f"/run/{self.name}.save"
         self._start(f"xl restore -e {file} && rm {file}")
 
-    def pause(self) -> None:
-        self.machine.must(f"xl pause {self.domid}")
-
-    def unpause(self) -> None:
-        self.machine.must(f"xl unpause {self.domid}")
-
     def outside(self) -> Outside:
         text = self.machine.must("xl debug-keys s && xl dmesg | tail -n 60")
         return parse_outside(text, self.domid)

@@ -36,38 +36,30 @@ static void report_file(const char *when, const char *key, const char *path)
 		say("%s.%s %s", when, key, line);
 }
 
-/* Does the kernel take the TSC for reliable?  It shows the first CPU's flags. */
-static void report_forced(const char *when)
+/* The first line of a file that starts so */
+static bool find_line(const char *path, const char *start, char *line, size_t size)
 {
-	FILE *file = fopen("/proc/cpuinfo", "r");
-	char line[4096];
+	FILE *file = fopen(path, "r");
+	bool found = false;
 
 	if (!file)
-		return;
-	while (fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, "flags", 5)) {
-			say("%s.tsc_reliable %d", when, !!strstr(line, " tsc_reliable"));
-			break;
-		}
-	}
+		return false;
+	while (!found && fgets(line, size, file))
+		found = !strncmp(line, start, strlen(start));
 	fclose(file);
+	return found;
 }
 
-/* "sched_clock_stable() : 1" */
-static void report_sched_clock(const char *when)
+/* Whether the kernel takes the TSC for reliable, and its own clock for stable */
+static void report_trust(const char *when)
 {
-	FILE *file = fopen("/sys/kernel/debug/sched/debug", "r");
-	char line[256];
+	char line[4096];
 
-	if (!file)
-		return;
-	while (fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, "sched_clock_stable()", 20)) {
-			say("%s.stable %d", when, !!strstr(line, ": 1"));
-			break;
-		}
-	}
-	fclose(file);
+	if (find_line("/proc/cpuinfo", "flags", line, sizeof(line)))
+		say("%s.tsc_reliable %d", when, !!strstr(line, " tsc_reliable"));
+	if (find_line("/sys/kernel/debug/sched/debug", "sched_clock_stable()", line,
+		      sizeof(line)))
+		say("%s.stable %d", when, !!strstr(line, ": 1"));
 }
 
 void report_facts(const char *when)
@@ -84,8 +76,7 @@ void report_facts(const char *when)
 	report_file(when, "kind", "/sys/hypervisor/guest_type");
 	report_file(when, "clocksource", CLOCKSOURCE "current_clocksource");
 	report_file(when, "available", CLOCKSOURCE "available_clocksource");
-	report_forced(when);
-	report_sched_clock(when);
+	report_trust(when);
 
 	say("%s.leaf_base %#x", when, xen_leaf_base());
 	say("%s.leaf_max %#x", when, xen_leaf_max());
