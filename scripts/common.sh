@@ -25,6 +25,9 @@ die()
 
 trap 'trap - INT; say "interrupted; run it again to go on"; exit 130' INT TERM HUP
 
+# The trees made here are no business of the user's git settings, as signing
+ignore_git_settings() { export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null; }
+
 # lock NAME: one at a time; a second run waits and says for what
 lock()
 {
