@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.common import BUILD
 from lab.tests.tree import KERNEL, TREE, run
 
-SUITES = {"xen_tsc_policy": 128}
+SUITES = {"xen_tsc_policy": 128, "xen_tsc_again": 38, "xen_tsc_watch": 61}
 
 
 def test_kunit(tmp_path: Path) -> None:

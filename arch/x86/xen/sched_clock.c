@@ -11,10 +11,13 @@
 
 #include <linux/cache.h>
 #include <linux/compiler.h>
-#include <linux/irqflags.h>
+#include <linux/delay.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/sched/clock.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include <asm/barrier.h>
 #include <asm/pvclock.h>
@@ -25,6 +28,13 @@
 #include <xen/xen-ops.h>
 
 #include "sched_clock.h"
+
+/*
+ * What the hand-over to an unstable clock needs of time in which the clock
+ * stands still, and how far ahead of now it does: see there.
+ */
+#define XEN_SCHED_CLOCK_STOP_US		2000
+#define XEN_SCHED_CLOCK_AHEAD_NS	100000
 
 enum xen_sched_clock_source {
 	XEN_SCHED_CLOCK_HELD,		/* stands still at zero */
@@ -45,19 +55,28 @@ struct xen_sched_clock_data {
 /*
  * A read takes source and offset through one pointer, so that it sees a pair
  * that belongs together even in an NMI that hits the middle of a switch.  A
- * switch fills the slot that is not in use.  Two slots are enough: a reader
- * would have to sleep through two switches to see its slot rewritten, and all
- * switches after boot happen in stop_machine().
+ * switch fills the next slot in turn.  A reader must not see its slot filled
+ * anew, however long its vCPU was not running.  With so many slots it does not:
+ * after boot there are three switches at most outside of stop_machine(), which
+ * waits for readers.  The TSC is left once, and the hand-over to an unstable
+ * clock, which comes once, has two.
  */
-static struct xen_sched_clock_data xen_sched_clock_slots[2] __read_mostly = {
+#define XEN_SCHED_CLOCK_SLOTS	4
+
+static struct xen_sched_clock_data
+xen_sched_clock_slots[XEN_SCHED_CLOCK_SLOTS] __read_mostly = {
 	{ .source = XEN_SCHED_CLOCK_PVCLOCK },
 };
 
 static struct xen_sched_clock_data *xen_sched_clock_active __read_mostly =
 	&xen_sched_clock_slots[0];
 
-/* The source to return to when the hold ends */
-static enum xen_sched_clock_source xen_sched_clock_saved_source;
+/* The source whenever the clock is not held */
+static enum xen_sched_clock_source xen_sched_clock_source =
+	XEN_SCHED_CLOCK_PVCLOCK;
+
+/* Orders the switches.  Readers do not care. */
+static DEFINE_RAW_SPINLOCK(xen_sched_clock_lock);
 
 static __always_inline u64
 xen_sched_clock_read_source(enum xen_sched_clock_source source)
@@ -87,21 +106,42 @@ noinstr u64 xen_sched_clock(void)
 }
 
 /*
- * Read @source from now on, and continue at @value (ns).  Interrupts must be
- * off.  The time between the caller's taking of @value and the read here is
- * lost, so the clock may stand still for a moment; it never steps back.
+ * Read @source from now on, and continue at @value (ns).  The caller holds the
+ * lock, or is alone.  The time between the caller's taking of @value and the
+ * read here is lost, so the clock may stand still for a moment.  It does not
+ * step back, but for a CPU that reads it within that moment.
  */
 static void xen_sched_clock_switch(enum xen_sched_clock_source source, u64 value)
 {
-	struct xen_sched_clock_data *next = &xen_sched_clock_slots[0];
+	struct xen_sched_clock_data *next = xen_sched_clock_active + 1;
 
-	if (next == xen_sched_clock_active)
-		next = &xen_sched_clock_slots[1];
+	if (next == xen_sched_clock_slots + XEN_SCHED_CLOCK_SLOTS)
+		next = xen_sched_clock_slots;
 
 	next->source = source;
 	next->offset = xen_sched_clock_read_source(source) - value;
 	/* Pairs with the READ_ONCE() and its dependent loads in the reader */
 	smp_store_release(&xen_sched_clock_active, next);
+}
+
+/* Stand still, @ahead of now (ns) */
+static void xen_sched_clock_hold(u64 ahead)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&xen_sched_clock_lock, flags);
+	xen_sched_clock_switch(XEN_SCHED_CLOCK_HELD, xen_sched_clock() + ahead);
+	raw_spin_unlock_irqrestore(&xen_sched_clock_lock, flags);
+}
+
+/* Go on from where the clock stands still */
+static void xen_sched_clock_release(void)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&xen_sched_clock_lock, flags);
+	xen_sched_clock_switch(xen_sched_clock_source, xen_sched_clock());
+	raw_spin_unlock_irqrestore(&xen_sched_clock_lock, flags);
 }
 
 /**
@@ -123,11 +163,8 @@ void __init xen_sched_clock_start(void)
  */
 void __init xen_sched_clock_use_tsc(void)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
-	xen_sched_clock_switch(XEN_SCHED_CLOCK_TSC, xen_sched_clock());
-	local_irq_restore(flags);
+	xen_sched_clock_source = XEN_SCHED_CLOCK_TSC;
+	xen_sched_clock_release();
 
 	pr_info("TSC\n");
 }
@@ -145,23 +182,98 @@ void __init xen_sched_clock_use_pvclock(void)
 }
 
 /**
- * xen_sched_clock_mark_unstable - the xen clocksource is being enabled
+ * xen_sched_clock_from_tsc - what the scheduler clock says at a value of the TSC
+ * @tsc: the value, in cycles
+ *
+ * Context: any in which the clock can not be switched meanwhile.
+ *
+ * Return: ns, or what the clock says now if it is not the TSC that it reads.
+ */
+u64 xen_sched_clock_from_tsc(u64 tsc)
+{
+	const struct xen_sched_clock_data *clock = READ_ONCE(xen_sched_clock_active);
+
+	if (clock->source != XEN_SCHED_CLOCK_TSC)
+		return xen_sched_clock();
+
+	return native_sched_clock_from_tsc(tsc) - clock->offset;
+}
+
+/**
+ * xen_sched_clock_leave_tsc - use the pvclock from now on
+ * @value: where to continue, in ns, unless the clock is held: then it continues
+ *	   from there, when it is
+ *
+ * Does nothing where the source is the pvclock already.  Once only, see
+ * XEN_SCHED_CLOCK_SLOTS.  The clock is not stable any more, which is for the
+ * caller to tell with xen_sched_clock_mark_unstable().
+ *
+ * Context: any but NMI.  This CPU's vcpu_info must be mapped.
+ */
+void xen_sched_clock_leave_tsc(u64 value)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&xen_sched_clock_lock, flags);
+	xen_sched_clock_source = XEN_SCHED_CLOCK_PVCLOCK;
+	if (xen_sched_clock_active->source == XEN_SCHED_CLOCK_TSC)
+		xen_sched_clock_switch(XEN_SCHED_CLOCK_PVCLOCK, value);
+	raw_spin_unlock_irqrestore(&xen_sched_clock_lock, flags);
+}
+
+/*
+ * Hand the clock over to the filter of the scheduler's core.
+ *
+ * The core continues at CLOCK_MONOTONIC plus an offset that it has known since
+ * boot.  By now the two clocks have drifted apart, so have it take the offset
+ * anew.  What is left is the time that passes between the reads of the two,
+ * once when it takes the offset and once when it applies that.  If the second
+ * took longer, the clock would step back by the difference.
+ *
+ * So let our clock stand still for longer than that, after the offset is taken:
+ * then it is behind, and the hand-over is a small step forward.  It stands still
+ * a little ahead of now, as other CPUs may read it right before.
+ */
+static void xen_sched_clock_hand_over(struct work_struct *work)
+{
+	static bool done;
+
+	if (done)
+		return;
+	done = true;
+
+	/* The core blames a "broken BIOS".  Say first what really happened. */
+	pr_info("%s, not stable any more\n",
+		xen_sched_clock_source == XEN_SCHED_CLOCK_TSC ? "TSC" : "pvclock");
+
+	preempt_disable();
+	xen_sched_clock_hold(XEN_SCHED_CLOCK_AHEAD_NS);
+	sched_clock_tick_stable();
+	udelay(XEN_SCHED_CLOCK_STOP_US);
+	xen_sched_clock_release();
+	preempt_enable();
+
+	clear_sched_clock_stable();
+}
+
+static DECLARE_WORK(xen_sched_clock_work, xen_sched_clock_hand_over);
+
+/**
+ * xen_sched_clock_mark_unstable - the clock is, or is on its way to, the pvclock
  *
  * Have the scheduler's core filter the clock from now on.  There is no way
- * back: the core wants a clock to stay unstable once it is.
+ * back: the core wants a clock to stay unstable once it is.  After boot it
+ * takes until a work item has run.
  *
- * Context: any with interrupts on or off; stop_machine() included.
+ * Context: any but NMI; stop_machine() included.
  */
 void xen_sched_clock_mark_unstable(void)
 {
-	/*
-	 * The core blames a "broken BIOS" for a clock that loses its stability
-	 * after boot.  Say first what really happened.
-	 */
+	/* Before the core calls it stable there is nothing to hand over */
 	if (sched_clock_stable())
-		pr_info("not stable any more, the xen clocksource is enabled\n");
-
-	clear_sched_clock_stable();
+		schedule_work(&xen_sched_clock_work);
+	else
+		clear_sched_clock_stable();
 }
 
 /**
@@ -175,8 +287,7 @@ void xen_sched_clock_mark_unstable(void)
  */
 void xen_sched_clock_save(void)
 {
-	xen_sched_clock_saved_source = xen_sched_clock_active->source;
-	xen_sched_clock_switch(XEN_SCHED_CLOCK_HELD, xen_sched_clock());
+	xen_sched_clock_hold(0);
 }
 
 /**
@@ -187,5 +298,5 @@ void xen_sched_clock_save(void)
  */
 void xen_sched_clock_restore(void)
 {
-	xen_sched_clock_switch(xen_sched_clock_saved_source, xen_sched_clock());
+	xen_sched_clock_release();
 }

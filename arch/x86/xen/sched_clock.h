@@ -10,6 +10,8 @@ u64 xen_sched_clock(void);
 void __init xen_sched_clock_start(void);
 void __init xen_sched_clock_use_tsc(void);
 void __init xen_sched_clock_use_pvclock(void);
+u64 xen_sched_clock_from_tsc(u64 tsc);
+void xen_sched_clock_leave_tsc(u64 value);
 void xen_sched_clock_mark_unstable(void);
 void xen_sched_clock_save(void);
 void xen_sched_clock_restore(void);

@@ -29,47 +29,55 @@
 #include <xen/xen-ops.h>
 
 #include "tsc.h"
-#include "tsc_policy.h"
 
 #define CPUID_EXTENDED		0x80000000
 #define CPUID_POWER		0x80000007
 #define CPUID_POWER_EDX_ITSC	BIT(8)
 
-static enum xen_tsc_request xen_tsc_request __initdata =
-	IS_ENABLED(CONFIG_XEN_TSC_RELIABLE) ? XEN_TSC_AUTO : XEN_TSC_OFF;
+/* The facts of the boot, on which the verdict rests */
+struct xen_tsc_facts xen_tsc_promised __ro_after_init = {
+	.request = IS_ENABLED(CONFIG_XEN_TSC_RELIABLE) ? XEN_TSC_AUTO : XEN_TSC_OFF,
+};
 
 static struct xen_tsc_judgement xen_tsc_judgement __ro_after_init;
 
 static int __init xen_tsc_reliable_setup(char *arg)
 {
-	if (!xen_tsc_parse_request(arg, &xen_tsc_request))
+	if (!xen_tsc_parse_request(arg, &xen_tsc_promised.request))
 		pr_warn("xen_tsc_reliable=%s: not one of auto, on and off, staying with %s\n",
-			arg ?: "", xen_tsc_request_name(xen_tsc_request));
+			arg ?: "", xen_tsc_request_name(xen_tsc_promised.request));
 
 	return 0;
 }
 early_param("xen_tsc_reliable", xen_tsc_reliable_setup);
 
 /* The rate of the TSC (kHz) by this CPU's pvclock, 0 if it is not set up */
-static u32 __init xen_tsc_pvclock_khz(void)
+static u32 xen_tsc_pvclock_khz(void)
 {
 	struct pvclock_vcpu_time_info *info = &__this_cpu_read(xen_vcpu)->time;
 
 	return info->tsc_to_system_mul ? pvclock_tsc_khz(info) : 0;
 }
 
-static bool __init xen_tsc_itsc_visible(void)
+static bool xen_tsc_itsc_visible(void)
 {
 	return cpuid_eax(CPUID_EXTENDED) >= CPUID_POWER &&
 	       cpuid_edx(CPUID_POWER) & CPUID_POWER_EDX_ITSC;
 }
 
-static void __init xen_tsc_gather(struct xen_tsc_facts *facts)
+/**
+ * xen_tsc_gather - find out what the policy looks at
+ * @facts: filled in, except for the request
+ *
+ * Context: preemption off, this CPU's vcpu_info mapped.  CPUID traps, which
+ * costs some microseconds.
+ */
+void xen_tsc_gather(struct xen_tsc_facts *facts)
 {
 	u32 version = HYPERVISOR_xen_version(XENVER_version, NULL);
 	u32 base = xen_cpuid_base();
 	u32 largest = base ? cpuid_eax(base) : 0;
-	u32 flags;
+	u32 flags = 0;
 
 	facts->xen_major = version >> 16;
 	facts->xen_minor = version & 0xffff;
@@ -83,11 +91,12 @@ static void __init xen_tsc_gather(struct xen_tsc_facts *facts)
 		facts->domain = xen_pv_domain() ? XEN_TSC_PV : XEN_TSC_HVM;
 
 	/* xen_cpuid_base() vouches for two leaves after the first, not for this */
-	if (facts->largest_leaf < XEN_TSC_TIME_LEAF)
-		return;
-
-	cpuid_count(base + XEN_TSC_TIME_LEAF, 0, &flags, &facts->mode,
-		    &facts->khz, &facts->incarnation);
+	facts->mode = 0;
+	facts->khz = 0;
+	facts->incarnation = 0;
+	if (facts->largest_leaf >= XEN_TSC_TIME_LEAF)
+		cpuid_count(base + XEN_TSC_TIME_LEAF, 0, &flags, &facts->mode,
+			    &facts->khz, &facts->incarnation);
 	facts->emulated = flags & XEN_CPUID_TSC_EMULATED;
 	facts->host_reliable = flags & XEN_CPUID_HOST_TSC_RELIABLE;
 }
@@ -127,11 +136,9 @@ static bool __init xen_tsc_ordered(void)
  */
 void __init xen_tsc_init(void)
 {
-	struct xen_tsc_facts facts = { .request = xen_tsc_request };
-
-	xen_tsc_gather(&facts);
-	xen_tsc_judgement = xen_tsc_judge(&facts);
-	xen_tsc_announce(&facts, &xen_tsc_judgement);
+	xen_tsc_gather(&xen_tsc_promised);
+	xen_tsc_judgement = xen_tsc_judge(&xen_tsc_promised);
+	xen_tsc_announce(&xen_tsc_promised, &xen_tsc_judgement);
 
 	if (xen_tsc_judgement.verdict == XEN_TSC_RELIABLE)
 		setup_force_cpu_cap(X86_FEATURE_TSC_RELIABLE);

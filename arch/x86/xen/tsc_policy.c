@@ -15,6 +15,8 @@
 
 /* How far the time leaf and the pvclock may differ on the TSC's rate */
 #define XEN_TSC_KHZ_TOLERANCE_PPM	500
+/* How far the rate may be off after a resume, by the time leaf */
+#define XEN_TSC_KHZ_CHANGE_PPM		100
 
 static const struct xen_tsc_rule xen_tsc_rules[] = {
 	{ 1, XEN_TSC_UNSTABLE, "Xen before 4.0 promises nothing" },
@@ -29,16 +31,19 @@ static const struct xen_tsc_rule xen_tsc_rules[] = {
 	{ 10, XEN_TSC_UNVERIFIED, "unknown TSC mode" },
 };
 
-/*
- * Does the leaf's rate make sense?  Products fit in 64 bits: a rate has 32,
- * a million 20.
- */
+/* Products fit in 64 bits: a rate has 32, a million 20 */
+static bool xen_tsc_khz_close(u64 khz, u64 reference, u64 ppm)
+{
+	u64 gap = khz > reference ? khz - reference : reference - khz;
+
+	return gap * 1000000 <= reference * ppm;
+}
+
+/* Does the leaf's rate make sense? */
 static bool xen_tsc_khz_plausible(const struct xen_tsc_facts *facts)
 {
-	u64 leaf = facts->khz, pvclock = facts->pvclock_khz;
-	u64 gap = leaf > pvclock ? leaf - pvclock : pvclock - leaf;
-
-	return leaf && gap * 1000000 <= pvclock * XEN_TSC_KHZ_TOLERANCE_PPM;
+	return facts->khz && xen_tsc_khz_close(facts->khz, facts->pvclock_khz,
+					       XEN_TSC_KHZ_TOLERANCE_PPM);
 }
 
 static unsigned int xen_tsc_row(const struct xen_tsc_facts *facts)
@@ -105,6 +110,56 @@ struct xen_tsc_judgement xen_tsc_judge(const struct xen_tsc_facts *facts)
 		judgement.khz = facts->khz;
 
 	return judgement;
+}
+
+/**
+ * xen_tsc_judge_again - can the TSC still be used, after a resume?
+ * @promised: the facts at boot
+ * @found: the facts now, with the same domain and request
+ *
+ * The first of these holds:
+ *
+ *  - the rate is not what it was at boot: unstable, whoever vouches for it, as
+ *    everything in the kernel that counts the TSC counts with the old rate.
+ *    That is the time leaf's rate, or the pvclock's where the leaf has none or
+ *    the kernel could not use it at boot.  Xen trims the pvclock's, so there it
+ *    has to be off by more;
+ *  - Xen vouched for the TSC at boot and no longer does, as it is native and
+ *    the host is not reliable, or the mode has changed: unstable;
+ *  - else the verdict is what it was.  That it is emulated now and was native
+ *    before is no change.
+ *
+ * The incarnation is not looked at: it says that the domain was resumed, and
+ * the caller knows.
+ *
+ * Context: any; pure.
+ *
+ * Return: the verdict, with the row that the facts meet now, the reason, and
+ * the rate (kHz) now, 0 if it is not known.
+ */
+struct xen_tsc_judgement
+xen_tsc_judge_again(const struct xen_tsc_facts *promised,
+		    const struct xen_tsc_facts *found)
+{
+	struct xen_tsc_judgement was = xen_tsc_judge(promised);
+	struct xen_tsc_judgement is = xen_tsc_judge(found);
+	bool by_leaf = was.khz == promised->khz && found->khz;
+
+	is.khz = by_leaf ? found->khz : found->pvclock_khz;
+
+	if (is.khz && !xen_tsc_khz_close(is.khz, was.khz,
+					 by_leaf ? XEN_TSC_KHZ_CHANGE_PPM :
+						   XEN_TSC_KHZ_TOLERANCE_PPM)) {
+		is.verdict = XEN_TSC_UNSTABLE;
+		is.reason = "its rate is not what it was at boot";
+	} else if (was.verdict == XEN_TSC_RELIABLE &&
+		   is.verdict != XEN_TSC_RELIABLE) {
+		is.verdict = XEN_TSC_UNSTABLE;
+	} else {
+		is.verdict = was.verdict;
+	}
+
+	return is;
 }
 
 /**

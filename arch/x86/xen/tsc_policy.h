@@ -85,6 +85,9 @@ struct xen_tsc_judgement {
 };
 
 struct xen_tsc_judgement xen_tsc_judge(const struct xen_tsc_facts *facts);
+struct xen_tsc_judgement
+xen_tsc_judge_again(const struct xen_tsc_facts *promised,
+		    const struct xen_tsc_facts *found);
 bool xen_tsc_parse_request(const char *arg, enum xen_tsc_request *request);
 
 const char *xen_tsc_mode_name(u32 mode);

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A TSC that is in use, and may have to be given up.
+ *
+ * A guest that has been restored or moved can find another TSC than the one it
+ * has booted with.  Here it looks, and gives it up if need be.
+ */
+#define pr_fmt(fmt) "xen: " fmt
+
+#include <linux/atomic.h>
+#include <linux/printk.h>
+#include <linux/smp.h>
+#include <linux/tick.h>
+#include <linux/workqueue.h>
+
+#include <asm/tsc.h>
+
+#include "sched_clock.h"
+#include "tsc.h"
+#include "tsc_recheck.h"
+
+static char *xen_tsc_demoted_why;
+
+static void xen_tsc_resume_tick(void *unused)
+{
+	tick_resume_local();
+}
+
+/*
+ * The part of a demotion that cannot be done with interrupts off: the
+ * clocksource watchdog's timer takes its lock with interrupts on.
+ */
+static void xen_tsc_demote_rest(struct work_struct *work)
+{
+	/* Has the core choose another clocksource, in a thread of its own */
+	mark_tsc_unstable(xen_tsc_demoted_why);
+	xen_sched_clock_mark_unstable();
+	/* Timers may have been set by a clock that was ahead of itself */
+	on_each_cpu(xen_tsc_resume_tick, NULL, 1);
+}
+
+static DECLARE_WORK(xen_tsc_demote_work, xen_tsc_demote_rest);
+
+/**
+ * xen_tsc_demote - give the TSC up
+ * @value: where the scheduler clock continues, see xen_sched_clock_leave_tsc()
+ * @why: for the log of the core
+ *
+ * The scheduler clock has left the TSC when this returns.  Timekeeping leaves
+ * it as soon as a thread can run, for the xen clocksource if that is the best
+ * one that is left.  There is no way back.
+ *
+ * Context: interrupts off, in stop_machine() or in the timer interrupt.  This
+ * CPU's vcpu_info must be mapped.
+ *
+ * Return: whether this was the first call, which has done it.
+ */
+bool xen_tsc_demote(u64 value, char *why)
+{
+	static atomic_t demoted;
+
+	if (atomic_xchg(&demoted, 1))
+		return false;
+
+	xen_sched_clock_leave_tsc(value);
+	xen_tsc_demoted_why = why;
+	schedule_work(&xen_tsc_demote_work);
+
+	return true;
+}
+
+/**
+ * xen_tsc_recheck - judge the TSC again, after a resume
+ *
+ * Says in one line whether the TSC is kept, and gives it up if not.
+ *
+ * Context: stop_machine() with interrupts off, after a suspend that was not
+ * cancelled.  The vcpu_info must be mapped again, and the scheduler clock still
+ * be held: it goes on with the source that is chosen here.
+ */
+void xen_tsc_recheck(void)
+{
+	struct xen_tsc_facts found = { .request = xen_tsc_promised.request };
+	struct xen_tsc_judgement judgement;
+
+	/* Nobody uses it */
+	if (check_tsc_unstable())
+		return;
+
+	xen_tsc_gather(&found);
+	judgement = xen_tsc_judge_again(&xen_tsc_promised, &found);
+
+	if (judgement.verdict != XEN_TSC_UNSTABLE) {
+		pr_info("TSC kept: %s (row %u, mode %s, %s, %u kHz, incarnation %u, Xen %u.%u)\n",
+			judgement.reason, judgement.rule->row,
+			xen_tsc_mode_name(found.mode),
+			found.emulated ? "emulated" : "native", judgement.khz,
+			found.incarnation, found.xen_major, found.xen_minor);
+		return;
+	}
+
+	xen_tsc_demote(xen_sched_clock(), "Xen not vouching for it any more");
+	pr_warn("TSC given up: %s (row %u, mode %s, %s, %u kHz at boot, %u kHz now, incarnation %u, Xen %u.%u)\n",
+		judgement.reason, judgement.rule->row,
+		xen_tsc_mode_name(found.mode),
+		found.emulated ? "emulated" : "native", tsc_khz, judgement.khz,
+		found.incarnation, found.xen_major, found.xen_minor);
+}
