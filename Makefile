@@ -8,20 +8,22 @@ CMDLINE	 ?=
 ACCEL	 ?= tcg
 SERIES	 ?=
 KDIR	 ?=
+RUNS	 ?=
 V	 ?=
-export KERNEL XEN HOST_TSC TSC_MODE CMDLINE ACCEL V
+export KERNEL XEN HOST_TSC TSC_MODE CMDLINE ACCEL RUNS V
 
 # Debian's own tools, whatever else came first in PATH
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check kernel kernels series apply clean distclean
+.PHONY: help boot check fuzz kernel kernels series apply clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
 	@echo
 	@echo '  make boot    set up, build, boot a PV guest under Xen, report on its clocks'
 	@echo '  make check   set up, build, and run all tests'
+	@echo '  make fuzz    drive the policy with random inputs; RUNS= says how many'
 	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage)'
 	@echo '  make series  the patches, for git am, in build/$(KERNEL)/series/'
 	@echo '  make apply KDIR=...  apply the series to a kernel source of your own'
@@ -46,6 +48,11 @@ check:
 	@scripts/setup check
 	@$(MAKE) -s kernels
 	@python3 -m pytest lab/tests
+
+fuzz:
+	@scripts/setup check
+	@scripts/kernel $(KERNEL)
+	@python3 -m lab.fuzz
 
 kernel:
 	@scripts/setup kernel

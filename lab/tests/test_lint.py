@@ -55,7 +55,7 @@ def test_checkpatch_series(mail: Path) -> None:
 
 def test_checkpatch_guest() -> None:
     # These are programs, not kernel code: no kernel tree around them.
-    files = tracked("lab/guest/*.c", "lab/guest/*.h")
+    files = tracked("lab/guest/*.[ch]", "lab/fuzzer/*.[ch]")
     silent(TREE / "scripts/checkpatch.pl", "--no-tree", *CHECKPATCH, "-f", *files)
 
 

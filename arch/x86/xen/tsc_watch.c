@@ -99,7 +99,9 @@ bool xen_tsc_watch(struct xen_tsc_watch *watch, const struct xen_tsc_look *look,
 	}
 
 	*gap = xen_tsc_gap(&watch->first, look, khz);
-	elapsed = max_t(s64, look->pvclock - watch->first.pvclock, 0);
+	elapsed = look->pvclock - watch->first.pvclock;
+	if (elapsed < 0)
+		elapsed = 0;
 	if (xen_tsc_magnitude(*gap) >
 	    XEN_TSC_GAP_NS + (elapsed >> XEN_TSC_DRIFT_SHIFT))
 		return false;
