@@ -47,7 +47,7 @@ def live(guest: Guest, *, suspend: bool = True, quiet: bool = False) -> Life:
             stage("saved")
             guest.restore()
             stage("restored")
-        guest.phase("restored" if suspend else "finish")
+        guest.phase("finish")
         guest.wait_state("done")
         outside["after"] = guest.outside()
         text = guest.report()

@@ -108,6 +108,8 @@ class Machine:
         need("qemu-system-x86_64", "setpriv")
         self.run = run
         self.states: dict[int, str] = {}
+        # When a guest's ticks came, in seconds by dom0's clock
+        self.ticks: dict[int, list[float]] = {}
         self.gone = 0
         self.guest_logs: dict[str, Log] = {}
         self.console = Log(run.path("console.log"))
@@ -173,8 +175,10 @@ class Machine:
             order, _, status = rest.partition(" ")
             self._statuses[order] = int(status)
         elif word == "state":
-            domid, _, state = rest.partition(" ")
+            domid, uptime, state = rest.split(" ", 2)
             self.states[int(domid)] = state
+            if state.startswith("tick "):
+                self.ticks.setdefault(int(domid), []).append(float(uptime))
         elif word == "gone":
             self.gone += 1
 

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's /init.  It and the lab take turns over xenstore: the guest says
- * in data/state how far it is, the lab in data/phase what comes next.
+ * The guest's /init.  It and the lab take turns over xenstore: the lab says in
+ * data/phase what to do next, the guest in data/state how far it is.
  *
- *   guest		lab
- *   up			measure
- *   ready		restored (after save and restore), or finish
- *   done		(reads the report, then:) off
+ *   lab		guest
+ *			up		has booted
+ *   measure		ready		has measured, its readers run
+ *   tick N		tick 0 to N	sleeps two seconds in between
+ *   finish		done		has looked again, and shows its report
+ *   off				powers off
+ *
+ * Between two of these the lab may save it, restore it, pause it, and change
+ * the host below it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +22,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "witness.h"
@@ -61,21 +67,57 @@ static void set_state(const char *state)
 	xenbus_write("data/state", state, strlen(state));
 }
 
-/* A restored domain's data/ is empty again, so a missing node is no error */
-static void wait_phase(const char *one, const char *other)
+/* The next order, which differs from the last */
+static void next_phase(char *phase, size_t size)
 {
-	char phase[32];
+	char last[32];
 
-	for (;;) {
-		if (xenbus_read("data/phase", phase, sizeof(phase)) &&
-		    (!strcmp(phase, one) || !strcmp(phase, other)))
-			return;
+	strcpy(last, phase);
+	/* A restored domain's data/ is empty again: a missing node is no error */
+	while (!xenbus_read("data/phase", phase, size) || !strcmp(phase, last))
 		xenbus_wait();
+}
+
+/* Sleeps by the clock that the kernel keeps: the lab counts the time between */
+static void tick(unsigned int ticks)
+{
+	const struct timespec pause = { .tv_sec = 2 };
+	unsigned int i;
+	char state[32];
+
+	for (i = 0; i <= ticks; i++) {
+		if (i && clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL))
+			die("the sleep was cut short");
+		snprintf(state, sizeof(state), "tick %u", i);
+		set_state(state);
 	}
+}
+
+static void measure(void)
+{
+	report_facts("before");
+	report_costs();
+	readers_start();
+	log_line("witness: ready\n");
+	set_state("ready");
+}
+
+static void finish(void)
+{
+	readers_run_on(1000);
+	log_line("witness: finishing\n");
+	readers_report();
+	report_facts("after");
+	report_kmsg();
+	send_report();
+	set_state("done");
 }
 
 int main(void)
 {
+	char phase[32] = "";
+	unsigned int ticks;
+
 	mount_or_die("proc", "/proc");
 	mount_or_die("sysfs", "/sys");
 	mount_or_die("devtmpfs", "/dev");
@@ -85,25 +127,21 @@ int main(void)
 	cpuid_init();
 	xenbus_open();
 	xenbus_watch("data/phase");
-
 	set_state("up");
-	wait_phase("measure", "finish");
-	report_facts("before");
-	report_costs();
-	readers_start();
-	log_line("witness: ready\n");
 
-	set_state("ready");
-	wait_phase("restored", "finish");
-	readers_run_on(1000);
-	log_line("witness: finishing\n");
-	readers_report();
-	report_facts("after");
-	report_kmsg();
-	send_report();
-
-	set_state("done");
-	wait_phase("off", "off");
+	for (;;) {
+		next_phase(phase, sizeof(phase));
+		if (!strcmp(phase, "measure"))
+			measure();
+		else if (sscanf(phase, "tick %u", &ticks) == 1)
+			tick(ticks);
+		else if (!strcmp(phase, "finish"))
+			finish();
+		else if (!strcmp(phase, "off"))
+			break;
+		else
+			die("no such phase: %s", phase);
+	}
 	reboot(RB_POWER_OFF);
 	die("no power off: %s", strerror(errno));
 }
