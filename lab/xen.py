@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.common import LabError
-from lab.qemu import GUEST_QUIET_LIMIT, KERNEL_DEAD, Log, Machine, RunError
+from lab.log import Log
+from lab.qemu import GUEST_QUIET_LIMIT, KERNEL_DEAD, Machine, RunError
 
 WITNESS_FAILED = re.compile(r"witness: FAILED")
 GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|{WITNESS_FAILED.pattern}")
@@ -77,6 +78,8 @@ class Guest:
             f"memory = {memory}",
             f"vcpus = {vcpus}",
         ]
+        if machine.host.itsc:
+            config.append('cpuid = "host,invtsc=1"')
         if tsc_mode:
             config.append(f'tsc_mode = "{tsc_mode}"')
         machine.run.path(f"{name}.cfg").write_text("\n".join(config) + "\n")

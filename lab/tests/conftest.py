@@ -87,7 +87,7 @@ def results(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Resu
     with capture.global_and_fixture_disabled():
         say("")
         images = make_images(settings.xen)
-    with Machine(Run("check"), images, settings.unpatched) as machine:
+    with Machine(Run("check"), images, settings.unpatched, settings.host) as machine:
         tell(f"booting Xen {settings.xen.version} and dom0 under QEMU")
         machine.wait_boot()
         yield Results(machine, images, settings, tell)
