@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lab.gdbstub import SOCKET
 from lab.hosts import Host
 from lab.images import Images
 
@@ -25,6 +26,14 @@ def accelerator(host: Host) -> list[str]:
     return ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=on"]
 
 
+def debugger(host: Host) -> list[str]:
+    """A stub that gdb's protocol is spoken to; the machine waits for it."""
+    if not host.uptime:
+        return []
+    path = f"socket,id=gdb,path={SOCKET},server=on,wait=off"
+    return ["-chardev", path, "-gdb", "chardev:gdb", "-S"]
+
+
 def qemu_command(images: Images, dom0_kernel: Path, host: Host) -> list[str]:
     return [
         # The kernel kills QEMU with us, however we end; -no-reboot ends it with Xen
@@ -41,4 +50,5 @@ def qemu_command(images: Images, dom0_kernel: Path, host: Host) -> list[str]:
         *("-serial", "file:console.log", "-serial", "stdio"),
         *("-fsdev", "local,id=share,path=.,security_model=none"),
         *("-device", "virtio-9p-pci,fsdev=share,mount_tag=share"),
+        *debugger(host),
     ]

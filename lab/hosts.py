@@ -21,6 +21,8 @@ class Xen:
     def packages(self) -> tuple[str, ...]:
         return (
             f"xen-hypervisor-{self.version}-amd64",
+            f"xen-hypervisor-{self.version}-amd64-dbg",
+            "libxen-dev",
             f"xen-utils-{self.version}",
             "xenstore-utils",
             "busybox-static",

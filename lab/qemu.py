@@ -19,6 +19,7 @@ from lab.hosts import HOSTS, Host
 from lab.images import Images
 from lab.log import Log
 from lab.runs import Run
+from lab.uptime import set_uptime
 
 # Nothing at all happened for so long: hung.  TCG on a busy machine is slow.
 QUIET_LIMIT = 240.0
@@ -78,6 +79,7 @@ class Machine:
     ) -> None:
         need("qemu-system-x86_64", "setpriv")
         self.run = run
+        self._symbols = images.symbols
         self.host = host
         self.states: dict[int, str] = {}
         self.gone = 0
@@ -214,6 +216,14 @@ class Machine:
     # What goes to the machine
 
     def wait_boot(self) -> None:
+        if self.host.uptime:
+            try:
+                set_uptime(self.run.directory, self._symbols, self.host.uptime)
+            except LabError:
+                # QEMU or Xen may have died, which explains it better
+                self.settle(self.console)
+                self._check_qemu()
+                raise
         self.wait(lambda: self.booted)
         if self.host.tsc_reliable:
             self._check_trust()

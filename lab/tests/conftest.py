@@ -19,7 +19,7 @@ from lab.qemu import Machine
 from lab.runs import Run
 
 # The fast ones first
-ORDER = ("lint", "lab", "kunit", "dom0", "boot", "gain", "series")
+ORDER = ("lint", "lab", "hosts", "kunit", "dom0", "boot", "gain", "series")
 
 # The very last line of the run; an error is a failure
 KINDS = {

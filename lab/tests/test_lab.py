@@ -7,16 +7,14 @@ recorded.report is a shortened real one, of a patched guest in the default mode.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab import judge, qemu, runs
 from lab.boot import settings_from
-from lab.command import qemu_command
 from lab.common import LabError
-from lab.expect import OFF, ON, expect, expect_leaf
+from lab.expect import OFF, ON, expect
 from lab.hosts import HOSTS
 from lab.images import Images
 from lab.qemu import Dom0Died, Hung, Machine, MachineDied, QemuDied, XenDied
@@ -181,59 +179,6 @@ def test_printk_that_counts_the_suspend_is_wrong() -> None:
     assert judge.judge_suspend(parse(text))
 
 
-@pytest.mark.parametrize(
-    ("name", "tsc_mode", "emulated", "row", "verdict"),
-    [
-        ("untrusted", "", True, 4, "reliable"),
-        ("untrusted", "always_emulate", True, 4, "reliable"),
-        ("untrusted", "native", False, 8, "unstable"),
-        ("1ghz", "", True, 4, "reliable"),
-        ("1ghz", "always_emulate", True, 4, "reliable"),
-        ("1ghz", "native", False, 8, "unstable"),
-        ("trusted", "", False, 5, "reliable"),
-        ("trusted", "always_emulate", True, 4, "reliable"),
-        ("trusted", "native", False, 8, "unstable"),
-        ("itsc", "", False, 5, "reliable"),
-        ("itsc", "always_emulate", True, 4, "reliable"),
-        ("itsc", "native", False, 7, "reliable"),
-    ],
-)
-def test_every_host(
-    name: str, tsc_mode: str, emulated: bool, row: int, verdict: str
-) -> None:
-    host = HOSTS[name]
-    assert expect_leaf(tsc_mode, host).emulated == emulated
-    assert expect_leaf(tsc_mode, host).host_reliable == host.tsc_reliable
-    expected = expect(tsc_mode, "", host, itsc=host.itsc)
-    assert (expected.row, expected.verdict) == (row, verdict)
-
-
-def test_host_has_its_rate() -> None:
-    report = parse(RECORDED)
-    assert not judge.judge_leaf(report, HOST, "", OUTSIDE)
-    wrong = judge.judge_leaf(report, HOSTS["1ghz"], "", OUTSIDE)
-    assert wrong == ["the TSC has 2596127 kHz, the host 1000000"]
-    right = RECORDED.replace("2596127", "999999")
-    outside = {when: replace(seen, khz=999999) for when, seen in OUTSIDE.items()}
-    assert not judge.judge_leaf(parse(right), HOSTS["1ghz"], "", outside)
-
-
-def test_qemu_makes_the_host() -> None:
-    nothing = Path("nothing")
-    images = Images(nothing, nothing, nothing)
-    lines = {
-        name: " ".join(qemu_command(images, nothing, host))
-        for name, host in HOSTS.items()
-    }
-    assert [n for n, line in lines.items() if "invtsc=on" in line] == [
-        "trusted",
-        "itsc",
-    ]
-    assert [n for n, line in lines.items() if "-icount" in line] == ["1ghz"]
-    # Nobody else on this machine can connect to it
-    assert not any("tcp" in line for line in lines.values())
-
-
 def test_outside_witness() -> None:
     text = (
         "(XEN) TSC marked as reliable, warp = 0 (count=1)\n"
@@ -244,7 +189,9 @@ def test_outside_witness() -> None:
     )
     seen = parse_outside(text, 3)
     assert (seen.mode, seen.khz, seen.incarnation) == (0, 2596126, 2)
-    assert not seen.host_reliable
+    assert not seen.host_reliable and not seen.hvm
+    assert seen.offset == 0x283FF0D02
+    assert parse_outside(text.replace("dom3:", "dom3(hvm):"), 3).hvm
     for wrong in ("", text.replace("dom3", "dom4")):
         with pytest.raises(LabError):
             parse_outside(wrong, 3)

@@ -53,9 +53,9 @@ def test_checkpatch_series(mail: Path) -> None:
     )
 
 
-def test_checkpatch_guest() -> None:
+def test_checkpatch_programs() -> None:
     # These are programs, not kernel code: no kernel tree around them.
-    files = tracked("lab/guest/*.c", "lab/guest/*.h")
+    files = tracked("lab/guest/*.c", "lab/guest/*.h", "lab/dom0/*.c")
     silent(TREE / "scripts/checkpatch.pl", "--no-tree", *CHECKPATCH, "-f", *files)
 
 
