@@ -47,7 +47,7 @@ def need_space(directory: Path, mib: int) -> None:
 def need(*tools: str) -> None:
     """Stop early, with a package's name, when a program is missing."""
     packages = {"qemu-system-x86_64": "qemu-system-x86", "setpriv": "util-linux"}
-    packages["readelf"] = "binutils"
+    packages["readelf"] = packages["nm"] = "binutils"
     for tool in tools:
         if shutil.which(tool) is None:
             package = packages.get(tool, tool)

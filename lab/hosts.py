@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.common import LabError
 
@@ -21,6 +21,8 @@ class Xen:
     def packages(self) -> tuple[str, ...]:
         return (
             f"xen-hypervisor-{self.version}-amd64",
+            f"xen-hypervisor-{self.version}-amd64-dbg",
+            "libxen-dev",
             f"xen-utils-{self.version}",
             "xenstore-utils",
             "busybox-static",
@@ -30,15 +32,32 @@ class Xen:
 
 @dataclass(frozen=True)
 class Host:
-    """What Xen thinks of the machine's TSC."""
+    """What Xen thinks of the machine's TSC, and what it lets its guests see."""
 
     name: str
     tsc_reliable: bool
+    # Guests see the invariant TSC as well, which by default Xen hides
+    itsc: bool = False
+    # The rate is this, exactly; 0: whatever the machine below has
+    tsc_khz: int = 0
+    # Xen believes to have been up for so many seconds when it boots
+    uptime: int = 0
+
+    def older(self, seconds: int) -> Host:
+        """The same host, on which Xen has been up for some time already."""
+        return replace(self, uptime=seconds)
 
 
 XENS = {xen.version: xen for xen in (Xen("4.17", "bookworm"),)}
-# QEMU's TCG never advertises an invariant TSC, so Xen trusts none of it.
-HOSTS = {host.name: host for host in (Host("untrusted", tsc_reliable=False),)}
+HOSTS = {
+    host.name: host
+    for host in (
+        Host("untrusted", tsc_reliable=False),
+        Host("trusted", tsc_reliable=True),
+        Host("itsc", tsc_reliable=True, itsc=True),
+        Host("1ghz", tsc_reliable=False, tsc_khz=1_000_000),
+    )
+}
 
 
 def _choose(kind: str, value: str, choices: list[str]) -> None:

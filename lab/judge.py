@@ -13,6 +13,8 @@ FIRST_STAMP_USEC = 1_000_000
 # printk takes the time first and its place in the log later.  In between,
 # another CPU can come first; how far, depends on how long TCG holds a vCPU up.
 OTHER_CALLER_USEC = 100_000
+# Xen calibrates at boot, and comes out a little beside the truth
+CALIBRATION_KHZ = 10
 
 
 def expected_of(report: Report, tsc_mode: str, cmdline: str, host: Host) -> Expectation:
@@ -145,6 +147,10 @@ def judge_leaf(
                 wrong.append(
                     f"time leaf {when} the suspend: {what}: {inside} is not {right}"
                 )
+    # A rate is kept for life
+    khz = report.time_leaf("before").khz
+    if host.tsc_khz and abs(khz - host.tsc_khz) > CALIBRATION_KHZ:
+        wrong.append(f"the TSC has {khz} kHz, the host {host.tsc_khz}")
     return wrong
 
 

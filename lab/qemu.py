@@ -13,9 +13,13 @@ import time
 from pathlib import Path
 from typing import Callable
 
+from lab.command import qemu_command
 from lab.common import LabError, need, say
+from lab.hosts import HOSTS, Host
 from lab.images import Images
+from lab.log import Log
 from lab.runs import Run
+from lab.uptime import set_uptime
 
 # Nothing at all happened for so long: hung.  TCG on a busy machine is slow.
 QUIET_LIMIT = 240.0
@@ -63,50 +67,20 @@ class Hung(MachineDied):
     pass
 
 
-class Log:
-    """A log file that grows."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.lines: list[str] = []
-        self._offset = 0
-        self._rest = b""
-
-    def poll(self) -> list[str]:
-        """The lines that are new since the last call."""
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._offset)
-                data = file.read()
-        except FileNotFoundError:
-            return []
-        self._offset += len(data)
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        new = [line.decode(errors="replace").rstrip("\r") for line in whole]
-        self.lines += new
-        return new
-
-    def _quote(self, lines: list[str]) -> str:
-        quoted = "\n".join("    | " + line for line in lines)
-        return f"{quoted}\n    all of it: {self.path}"
-
-    def tail(self, count: int = 20) -> str:
-        return self._quote(self.lines[-count:])
-
-    def around(self, pattern: re.Pattern[str]) -> str:
-        """The lines around the first that matches, or else the last ones."""
-        for number, line in enumerate(self.lines):
-            if pattern.search(line):
-                return self._quote(self.lines[max(0, number - 3) : number + 25])
-        return self.tail()
-
-
 class Machine:
     """Use as a context manager: QEMU never outlives the block."""
 
-    def __init__(self, run: Run, images: Images, dom0_kernel: Path) -> None:
+    def __init__(
+        self,
+        run: Run,
+        images: Images,
+        dom0_kernel: Path,
+        host: Host = HOSTS["untrusted"],
+    ) -> None:
         need("qemu-system-x86_64", "setpriv")
         self.run = run
+        self._symbols = images.symbols
+        self.host = host
         self.states: dict[int, str] = {}
         # When a guest's ticks came, in seconds by dom0's clock
         self.ticks: dict[int, list[float]] = {}
@@ -118,24 +92,7 @@ class Machine:
         self._orders = 0
         self._rest = b""
         self._start = self._last_life = time.monotonic()
-        # The kernel kills QEMU with us, however we end; -no-reboot ends it with Xen
-        self._command = [
-            *("setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64"),
-            *("-accel", "tcg,thread=multi", "-smp", "2", "-m", "2048"),
-            # QEMU 7.2 faults on the iret of a PV guest when SMAP is on, and its
-            # XSAVE gives tasks the vector registers of others: xl crashed, now
-            # and then, and orders to dom0 arrived maimed
-            *("-cpu", "max,-smap,-xsave", "-machine", "q35"),
-            *("-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"),
-            *("-kernel", str(images.xen)),
-            "-append",
-            "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all "
-            "dom0_mem=1024M dom0_max_vcpus=2 sched=credit",
-            *("-initrd", f"{dom0_kernel} console=hvc0,{images.dom0}"),
-            *("-serial", "file:console.log", "-serial", "stdio"),
-            *("-fsdev", "local,id=share,path=.,security_model=none"),
-            *("-device", "virtio-9p-pci,fsdev=share,mount_tag=share"),
-        ]
+        self._command = qemu_command(images, dom0_kernel, host)
 
     def __enter__(self) -> Machine:
         self.run.path("qemu.sh").write_text(shlex.join(self._command) + "\n")
@@ -263,7 +220,28 @@ class Machine:
     # What goes to the machine
 
     def wait_boot(self) -> None:
+        if self.host.uptime:
+            try:
+                set_uptime(self.run.directory, self._symbols, self.host.uptime)
+            except LabError:
+                # QEMU or Xen may have died, which explains it better
+                self.settle(self.console)
+                self._check_qemu()
+                raise
         self.wait(lambda: self.booted)
+        if self.host.tsc_reliable:
+            self._check_trust()
+
+    def _check_trust(self) -> None:
+        """Later versions of Xen or QEMU may see to the TSC in another way."""
+        text = self.must("xl debug-keys s && xl dmesg | tail -n 20")
+        if "TSC marked as reliable" not in text:
+            raise LabError(
+                f"Xen does not trust the TSC, so this is no HOST_TSC={self.host.name}\n"
+                f"    QEMU was to offer an invariant TSC, see "
+                f"{self.run.path('qemu.sh')}\n"
+                "    and what it said, qemu.log beside that."
+            )
 
     def order(self, command: str) -> tuple[int, str]:
         """Run a shell command in dom0: its exit status and what it printed."""

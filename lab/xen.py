@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.common import LabError
-from lab.qemu import GUEST_QUIET_LIMIT, KERNEL_DEAD, Log, Machine, RunError
+from lab.log import Log
+from lab.qemu import GUEST_QUIET_LIMIT, KERNEL_DEAD, Machine, RunError
 
 WITNESS_FAILED = re.compile(r"witness: FAILED")
 GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|{WITNESS_FAILED.pattern}")
+
+# Where a saved guest goes: dom0's memory, or the run's directory
+DOM0_MEMORY, SHARE = "/run", "/share"
 
 
 class GuestDied(RunError):
@@ -27,6 +31,9 @@ class Outside:
     khz: int
     incarnation: int
     host_reliable: bool
+    # Xen's clock (ns) when the guest's TSC was zero
+    offset: int = 0
+    hvm: bool = False
 
 
 def parse_outside(text: str, domid: int) -> Outside:
@@ -43,8 +50,15 @@ def parse_outside(text: str, domid: int) -> Outside:
             khz=int(values.get("khz", "0")),
             incarnation=int(values.get("inc", "0")),
             host_reliable=head[1] is None,
+            offset=int(values.get("ofs", "0"), 0),
+            hvm=found[1] is not None,
         )
     raise LabError(f"xl debug-keys s has no line about domain {domid}")
+
+
+def read_outside(machine: Machine, domid: int) -> Outside:
+    text = machine.must("xl debug-keys s && xl dmesg | tail -n 60")
+    return parse_outside(text, domid)
 
 
 class Guest:
@@ -77,6 +91,8 @@ class Guest:
             f"memory = {memory}",
             f"vcpus = {vcpus}",
         ]
+        if machine.host.itsc:
+            config.append('cpuid = "host,invtsc=1"')
         if tsc_mode:
             config.append(f'tsc_mode = "{tsc_mode}"')
         machine.run.path(f"{name}.cfg").write_text("\n".join(config) + "\n")
@@ -134,17 +150,40 @@ class Guest:
         path = f"/local/domain/{self.domid}/data/phase"
         self.machine.must(f"xenstore-write {path} {phase}")
 
-    def save(self) -> None:
-        self.machine.must(f"xl save {self.name} /run/{self.name}.save")
+    def pause(self) -> None:
+        self.machine.must(f"xl pause {self.domid}")
+
+    def unpause(self) -> None:
+        self.machine.must(f"xl unpause {self.domid}")
+
+    def _save_file(self, directory: str) -> str:
+        return f"{directory}/{self.name}.save"
+
+    def save(self, directory: str = DOM0_MEMORY) -> None:
+        """Put it to sleep in a file; in SHARE another machine can have it."""
+        file = self._save_file(directory)
+        self.machine.must(f"xl save {self.name} {file}")
         self._check_log()
 
-    def restore(self) -> None:
-        file = f"/run/{self.name}.save"
+    def restore(self, directory: str = DOM0_MEMORY) -> None:
+        file = self._save_file(directory)
         self._start(f"xl restore -e {file} && rm {file}")
 
+    def move_to(self, machine: Machine) -> None:
+        """Wake up on another machine, after save(SHARE) on this one.
+
+        This machine may be gone by then.
+        """
+        saved = self.machine.run.path(f"{self.name}.save")
+        machine.run.add(saved, saved.name)
+        saved.unlink()
+        self.machine = machine
+        self.log = Log(machine.run.path(self.log.path.name))
+        machine.guest_logs[self.name] = self.log
+        self.restore(SHARE)
+
     def outside(self) -> Outside:
-        text = self.machine.must("xl debug-keys s && xl dmesg | tail -n 60")
-        return parse_outside(text, self.domid)
+        return read_outside(self.machine, self.domid)
 
     def report(self) -> str:
         """The witness's report, which must be all there."""

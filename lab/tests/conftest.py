@@ -19,7 +19,7 @@ from lab.qemu import Machine
 from lab.runs import Run
 
 # The fast ones first
-ORDER = ("lint", "lab", "fuzz", "kunit", "dom0", "boot", "gain", "series")
+ORDER = ("lint", "lab", "hosts", "fuzz", "kunit", "dom0", "boot", "gain", "series")
 
 # The very last line of the run; an error is a failure
 KINDS = {
@@ -87,7 +87,7 @@ def results(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Resu
     with capture.global_and_fixture_disabled():
         say("")
         images = make_images(settings.xen)
-    with Machine(Run("check"), images, settings.unpatched) as machine:
+    with Machine(Run("check"), images, settings.unpatched, settings.host) as machine:
         tell(f"booting Xen {settings.xen.version} and dom0 under QEMU")
         machine.wait_boot()
         yield Results(machine, images, settings, tell)

@@ -14,7 +14,7 @@ import pytest
 from lab import judge, qemu, runs
 from lab.boot import settings_from
 from lab.common import LabError
-from lab.expect import OFF, ON, expect, expect_leaf
+from lab.expect import OFF, ON, expect
 from lab.hosts import HOSTS
 from lab.images import Images
 from lab.qemu import Dom0Died, Hung, Machine, MachineDied, QemuDied, XenDied
@@ -179,13 +179,6 @@ def test_printk_that_counts_the_suspend_is_wrong() -> None:
     assert judge.judge_suspend(parse(text))
 
 
-def test_leaf_expectation() -> None:
-    assert (
-        expect_leaf("", HOST).emulated and expect_leaf("always_emulate", HOST).emulated
-    )
-    assert not expect_leaf("native", HOST).emulated
-
-
 def test_outside_witness() -> None:
     text = (
         "(XEN) TSC marked as reliable, warp = 0 (count=1)\n"
@@ -196,7 +189,9 @@ def test_outside_witness() -> None:
     )
     seen = parse_outside(text, 3)
     assert (seen.mode, seen.khz, seen.incarnation) == (0, 2596126, 2)
-    assert not seen.host_reliable
+    assert not seen.host_reliable and not seen.hvm
+    assert seen.offset == 0x283FF0D02
+    assert parse_outside(text.replace("dom3:", "dom3(hvm):"), 3).hvm
     for wrong in ("", text.replace("dom3", "dom4")):
         with pytest.raises(LabError):
             parse_outside(wrong, 3)

@@ -53,9 +53,10 @@ def test_checkpatch_series(mail: Path) -> None:
     )
 
 
-def test_checkpatch_guest() -> None:
+def test_checkpatch_programs() -> None:
     # These are programs, not kernel code: no kernel tree around them.
-    files = tracked("lab/guest/*.[ch]", "lab/fuzzer/*.[ch]")
+    names = [f"lab/{name}/*.[ch]" for name in ("guest", "dom0", "fuzzer")]
+    files = tracked(*names)
     silent(TREE / "scripts/checkpatch.pl", "--no-tree", *CHECKPATCH, "-f", *files)
 
 

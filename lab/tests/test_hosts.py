@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The hosts, and what is done to them while they run, without QEMU."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab import gdbstub, judge, uptime, vtsc
+from lab.command import qemu_command
+from lab.common import LabError
+from lab.expect import expect, expect_leaf
+from lab.gdbstub import SOCKET, Stub
+from lab.hosts import HOSTS
+from lab.images import Images
+from lab.tests.test_lab import HOST, OUTSIDE, RECORDED
+from lab.uptime import CLOCK, RATE, STAMP, STOP, set_uptime
+from lab.vtsc import shift_vtsc
+from lab.witness import parse
+from lab.xen import Outside
+
+
+@pytest.mark.parametrize(
+    ("name", "tsc_mode", "emulated", "row", "verdict"),
+    [
+        ("untrusted", "", True, 4, "reliable"),
+        ("untrusted", "always_emulate", True, 4, "reliable"),
+        ("untrusted", "native", False, 8, "unstable"),
+        ("1ghz", "", True, 4, "reliable"),
+        ("1ghz", "always_emulate", True, 4, "reliable"),
+        ("1ghz", "native", False, 8, "unstable"),
+        ("trusted", "", False, 5, "reliable"),
+        ("trusted", "always_emulate", True, 4, "reliable"),
+        ("trusted", "native", False, 8, "unstable"),
+        ("itsc", "", False, 5, "reliable"),
+        ("itsc", "always_emulate", True, 4, "reliable"),
+        ("itsc", "native", False, 7, "reliable"),
+    ],
+)
+def test_every_host(
+    name: str, tsc_mode: str, emulated: bool, row: int, verdict: str
+) -> None:
+    host = HOSTS[name]
+    assert expect_leaf(tsc_mode, host).emulated == emulated
+    assert expect_leaf(tsc_mode, host).host_reliable == host.tsc_reliable
+    expected = expect(tsc_mode, "", host, itsc=host.itsc)
+    assert (expected.row, expected.verdict) == (row, verdict)
+
+
+def test_host_has_its_rate() -> None:
+    report = parse(RECORDED)
+    assert not judge.judge_leaf(report, HOST, "", OUTSIDE)
+    wrong = judge.judge_leaf(report, HOSTS["1ghz"], "", OUTSIDE)
+    assert wrong == ["the TSC has 2596127 kHz, the host 1000000"]
+    right = RECORDED.replace("2596127", "999999")
+    outside = {when: replace(seen, khz=999999) for when, seen in OUTSIDE.items()}
+    assert not judge.judge_leaf(parse(right), HOSTS["1ghz"], "", outside)
+
+
+def test_qemu_makes_the_host() -> None:
+    nothing = Path("nothing")
+    images = Images(nothing, nothing, nothing)
+    lines = {
+        name: " ".join(qemu_command(images, nothing, host))
+        for name, host in HOSTS.items()
+    }
+    assert [n for n, line in lines.items() if "invtsc=on" in line] == [
+        "trusted",
+        "itsc",
+    ]
+    assert [n for n, line in lines.items() if "-icount" in line] == ["1ghz"]
+    # Only an older host is stopped at boot, and never over the network
+    assert not any("-S" in line.split() for line in lines.values())
+    older = " ".join(qemu_command(images, nothing, HOST.older(600)))
+    assert older.endswith(" -S") and "tcp" not in older
+
+
+# A stand-in for QEMU's gdb stub, and for the memory of Xen behind it
+
+AT = {STOP: 0x10, STAMP: 0x20, CLOCK: 0x30, RATE: 0x40}
+MEMORY = {0x20: 5_000, 0x30: 5_000, 0x40: 2_000_000}
+
+
+class FakeStub(threading.Thread):
+    def __init__(self, directory: Path, memory: dict[int, int], stops: str) -> None:
+        super().__init__(daemon=True)
+        self.memory = dict(memory)
+        self.stops = stops
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(directory / SOCKET))
+        self.listener.listen()
+        self.start()
+
+    def answer(self, request: str) -> str:
+        if request == "c":
+            return self.stops
+        if request[0] == "m":
+            value = self.memory[int(request[1:].split(",")[0], 16)]
+            return (value % 2**64).to_bytes(8, "little").hex()
+        if request[0] == "M":
+            where, _, data = request[1:].partition(":")
+            number = int.from_bytes(bytes.fromhex(data), "little", signed=True)
+            self.memory[int(where.split(",")[0], 16)] = number
+        return "OK"
+
+    def run(self) -> None:
+        client, _ = self.listener.accept()
+        data = b""
+        while more := client.recv(4096):
+            data += more
+            while b"#" in data and len(data) >= data.index(b"#") + 3:
+                end = data.index(b"#")
+                request = data[data.index(b"$") + 1 : end].decode()
+                data = data[end + 3 :]
+                said = self.answer(request).encode()
+                if said:
+                    # In two pieces, as a stream may bring them
+                    client.sendall(b"+$" + said[:2])
+                    client.sendall(said[2:] + b"#%02x" % (sum(said) & 0xFF))
+
+
+def test_uptime_moves_the_stamp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uptime, "addresses", lambda symbols: AT)
+    fake = FakeStub(tmp_path, MEMORY, "T05thread:01;")
+    set_uptime(tmp_path, Path(), 600)
+    moved = 5_000 - 600 * 2_000_000_000
+    assert fake.memory == {0x20: moved, 0x30: moved, 0x40: 2_000_000}
+    # Nobody can come back to it
+    assert not (tmp_path / SOCKET).exists()
+
+
+@pytest.mark.parametrize(
+    ("memory", "stops", "complaint"),
+    [
+        (MEMORY | {0x30: 0}, "T05", "keeps its clock in another way"),
+        (MEMORY | {0x40: 0}, "T05", "keeps its clock in another way"),
+        (MEMORY, "W00", "stopped in another way"),
+        (MEMORY, "", "did not come to .* did not answer"),
+    ],
+)
+def test_uptime_is_not_forced(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    memory: dict[int, int],
+    stops: str,
+    complaint: str,
+) -> None:
+    monkeypatch.setattr(uptime, "addresses", lambda symbols: AT)
+    monkeypatch.setattr(uptime, "STOP_LIMIT", 0.5)
+    fake = FakeStub(tmp_path, memory, stops)
+    with pytest.raises(LabError, match=complaint):
+        set_uptime(tmp_path, Path(), 600)
+    assert fake.memory == memory
+
+
+def test_no_stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gdbstub, "ANSWER_LIMIT", 0.2)
+    with pytest.raises(LabError, match="no answer from QEMU's gdb stub"):
+        Stub(tmp_path)
+
+
+def test_symbols_of_something_else() -> None:
+    with pytest.raises(LabError, match=f"no symbol {STOP}"):
+        uptime.addresses(Path("/proc/self/exe").resolve())
+
+
+# The TSC of a running guest
+
+
+class FakeMachine:
+    """What shift_vtsc() asks of a machine; the offset moves by what it says."""
+
+    def __init__(self, seen: Outside, moves: int) -> None:
+        self.seen = seen
+        self.moves = moves
+        self.orders: list[str] = []
+
+    def must(self, order: str) -> str:
+        self.orders.append(order)
+        self.seen = replace(self.seen, offset=self.seen.offset + self.moves)
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("ns", "moves", "change", "complaint"),
+    [
+        (300, 350, {}, ""),
+        (-300, -250, {}, ""),
+        (300, 0, {}, "was to move by 300 ns"),
+        (300, 2_000_000_300, {}, "was to move by 300 ns"),
+        (-1001, -1001, {}, "can be set forward by"),
+        (300, 300, {"mode": 2}, "it is the host's own"),
+        (300, 300, {"host_reliable": True}, "it is the host's own"),
+        (300, 300, {"hvm": True}, "Xen keeps no offset for it"),
+    ],
+)
+def test_shift(
+    monkeypatch: pytest.MonkeyPatch,
+    ns: int,
+    moves: int,
+    change: dict[str, int],
+    complaint: str,
+) -> None:
+    seen = replace(Outside("", 0, 2596127, 1, False, 1000), **change)
+    machine = FakeMachine(seen, moves)
+    monkeypatch.setattr(vtsc, "read_outside", lambda machine, domid: machine.seen)
+    if not complaint:
+        assert shift_vtsc(machine, 3, ns) == moves  # type: ignore[arg-type]
+        assert machine.orders == [f"vtsc 3 {-ns}"]
+        return
+    with pytest.raises(LabError, match=complaint):
+        shift_vtsc(machine, 3, ns)  # type: ignore[arg-type]

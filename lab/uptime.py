@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Makes Xen believe that it has been up for some time when it boots.
+
+The TSC of a guest counts from where Xen's own clock was at the guest's birth,
+and cannot be set forward by more than that: it takes an old host to try a jump
+of minutes.
+
+Xen's first instructions note the TSC in boot_tsc_stamp.  Its clock is the time
+since, on the boot CPU first, from which init_xen_time() sets the platform timer's
+and all other CPUs get theirs.  So moving that one stamp into the past, before
+init_xen_time() and after the calibration, moves all of them, and the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lab.common import LabError, need, output
+from lab.gdbstub import Stub
+
+# Where to stop; the stamp; the boot CPU's clock, which begins with a copy of the
+# stamp; the rate of the TSC
+STOP = "init_xen_time"
+STAMP = "boot_tsc_stamp"
+CLOCK = "per_cpu__cpu_time"
+RATE = "cpu_khz"
+# Xen is there after a second of its own time
+STOP_LIMIT = 120.0
+
+
+def addresses(symbols: Path) -> dict[str, int]:
+    need("nm")
+    text = output("nm", str(symbols))
+    found = {
+        name: int(address, 16)
+        for address, name in re.findall(r"^([0-9a-f]+) \w (\w+)$", text, re.MULTILINE)
+    }
+    for name in (STOP, STAMP, CLOCK, RATE):
+        if name not in found:
+            raise LabError(f"{symbols} has no symbol {name}: another version of Xen?")
+    return found
+
+
+def set_uptime(directory: Path, symbols: Path, seconds: int) -> None:
+    """QEMU waits for this before the first instruction (its option -S)."""
+    at = addresses(symbols)
+    with Stub(directory) as stub:
+        try:
+            stub.run_to(at[STOP], STOP_LIMIT)
+        except LabError as error:
+            raise LabError(f"Xen did not come to {STOP}(): {error}") from None
+        stamp, khz = stub.read(at[STAMP]), stub.read(at[RATE])
+        if stub.read(at[CLOCK]) != stamp or not 100_000 < khz < 10_000_000:
+            raise LabError(
+                f"this Xen keeps its clock in another way than {Path(__file__).name} "
+                f"thinks ({CLOCK} does not begin with {STAMP}, or {RATE} is {khz})"
+            )
+        for name in (STAMP, CLOCK):
+            stub.write(at[name], stamp - seconds * khz * 1000)
