@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Callable
 
 from lab.common import say
 from lab.qemu import OrderFailed
+from lab.vtsc import shift_vtsc
 from lab.witness import Report, parse
 from lab.xen import Guest, GuestDied, Outside
 
@@ -22,7 +24,42 @@ class Life:
     seconds: float
 
 
-def live(guest: Guest, *, suspend: bool = True, quiet: bool = False) -> Life:
+Event = Callable[[Guest], None]
+
+
+def save_and_restore(guest: Guest) -> None:
+    guest.save()
+    guest.restore()
+
+
+def nothing(guest: Guest) -> None:
+    """A life without an event."""
+
+
+def ticks_after(guest: Guest, number: int) -> None:
+    """Have it tick so many times, from now on."""
+    seen = len(guest.ticks)
+    guest.phase(f"tick {number}")
+    guest.wait_ticks(seen + number + 1)
+
+
+@dataclass(frozen=True)
+class Jump:
+    """The TSC moves while the guest is paused, and nobody tells it."""
+
+    ns: int
+
+    def __call__(self, guest: Guest) -> None:
+        guest.phase("tick 8")
+        guest.wait_ticks(2)
+        guest.pause()
+        if self.ns:
+            shift_vtsc(guest.machine, guest.domid, -self.ns)
+        guest.unpause()
+        guest.wait_ticks(9)
+
+
+def live(guest: Guest, event: Event = save_and_restore, *, quiet: bool = False) -> Life:
     """One guest at a time: what it measures must not depend on a neighbour."""
     start = last = time.monotonic()
 
@@ -42,11 +79,8 @@ def live(guest: Guest, *, suspend: bool = True, quiet: bool = False) -> Life:
         guest.wait_state("ready")
         stage("measured, its readers run")
         outside["before"] = guest.outside()
-        if suspend:
-            guest.save()
-            stage("saved")
-            guest.restore()
-            stage("restored")
+        event(guest)
+        stage("saved and restored" if event is save_and_restore else "lived on")
         guest.phase("finish")
         guest.wait_state("done")
         outside["after"] = guest.outside()

@@ -148,7 +148,20 @@ class Guest:
 
     def phase(self, phase: str) -> None:
         path = f"/local/domain/{self.domid}/data/phase"
-        self.machine.must(f"xenstore-write {path} {phase}")
+        self.machine.must(f"xenstore-write {path} '{phase}'")
+
+    @property
+    def ticks(self) -> list[float]:
+        """When its ticks came on this machine, in seconds by dom0's clock."""
+        return self.machine.ticks.get(self.domid, [])
+
+    def wait_ticks(self, number: int) -> None:
+        """Until so many ticks have come in all."""
+        while len(self.ticks) < number:
+            if self._ended():
+                self._check_log()
+                raise self._died(f"shut down before tick {number}")
+            self._poll(f"at tick {number}")
 
     def pause(self) -> None:
         self.machine.must(f"xl pause {self.domid}")

@@ -68,18 +68,18 @@ static void set_state(const char *state)
 }
 
 /* The next order, which differs from the last */
-static void next_phase(char *phase, size_t size)
+static void next_phase(char phase[32])
 {
 	char last[32];
 
-	strcpy(last, phase);
+	memcpy(last, phase, sizeof(last));
 	/* A restored domain's data/ is empty again: a missing node is no error */
-	while (!xenbus_read("data/phase", phase, size) || !strcmp(phase, last))
+	while (!xenbus_read("data/phase", phase, sizeof(last)) || !strcmp(phase, last))
 		xenbus_wait();
 }
 
 /* Sleeps by the clock that the kernel keeps: the lab counts the time between */
-static void tick(unsigned int ticks)
+static void run_ticks(unsigned int ticks)
 {
 	const struct timespec pause = { .tv_sec = 2 };
 	unsigned int i;
@@ -129,19 +129,18 @@ int main(void)
 	xenbus_watch("data/phase");
 	set_state("up");
 
-	for (;;) {
-		next_phase(phase, sizeof(phase));
+	do {
+		next_phase(phase);
 		if (!strcmp(phase, "measure"))
 			measure();
 		else if (sscanf(phase, "tick %u", &ticks) == 1)
-			tick(ticks);
+			run_ticks(ticks);
 		else if (!strcmp(phase, "finish"))
 			finish();
-		else if (!strcmp(phase, "off"))
-			break;
-		else
+		else if (strcmp(phase, "off"))
 			die("no such phase: %s", phase);
-	}
+	} while (strcmp(phase, "off"));
+
 	reboot(RB_POWER_OFF);
 	die("no power off: %s", strerror(errno));
 }

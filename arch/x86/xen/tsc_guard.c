@@ -11,6 +11,7 @@
 #define pr_fmt(fmt) "xen: " fmt
 
 #include <linux/math64.h>
+#include <linux/nmi.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/time64.h>
@@ -58,6 +59,10 @@ static void xen_tsc_jumped(const struct xen_tsc_watch *watch,
 	/* A read with a TSC that Xen did not know of yet must not stay the last */
 	pvclock_resume();
 
+	/* Nobody was stuck */
+	pvclock_touch_watchdogs();
+	touch_all_softlockup_watchdogs();
+
 	/*
 	 * A leap forward has been seen by others already, and clocks must not
 	 * step back.  Otherwise carry on as if nothing had happened.
@@ -91,6 +96,8 @@ void xen_tsc_guard(void)
 	struct xen_tsc_watch *watch = this_cpu_ptr(&xen_tsc_watches);
 	struct xen_tsc_look look;
 	s64 gap;
+
+	xen_tsc_hurry();
 
 	if (!tsc_clocksource_reliable || check_tsc_unstable())
 		return;

@@ -8,9 +8,15 @@
 #define pr_fmt(fmt) "xen: " fmt
 
 #include <linux/atomic.h>
+#include <linux/cache.h>
+#include <linux/clocksource_ids.h>
+#include <linux/compiler.h>
+#include <linux/preempt.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/tick.h>
+#include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 
 #include <asm/tsc.h>
@@ -20,6 +26,9 @@
 #include "tsc_recheck.h"
 
 static char *xen_tsc_demoted_why;
+
+/* Given up, but timekeeping may still count on it */
+static bool xen_tsc_leaving __read_mostly;
 
 static void xen_tsc_resume_tick(void *unused)
 {
@@ -64,9 +73,35 @@ bool xen_tsc_demote(u64 value, char *why)
 
 	xen_sched_clock_leave_tsc(value);
 	xen_tsc_demoted_why = why;
+	WRITE_ONCE(xen_tsc_leaving, true);
 	schedule_work(&xen_tsc_demote_work);
 
 	return true;
+}
+
+/**
+ * xen_tsc_hurry - see to it that timekeeping can leave the TSC
+ *
+ * That takes threads.  But on a TSC that was set back time stands still, and
+ * with it the scheduler's tick: a busy task would keep its CPU until the TSC has
+ * caught up, and for good if it has wrapped.  So be the tick, meanwhile.
+ *
+ * Context: the timer interrupt.
+ */
+void xen_tsc_hurry(void)
+{
+	struct system_time_snapshot snapshot;
+
+	if (likely(!READ_ONCE(xen_tsc_leaving)))
+		return;
+
+	ktime_get_snapshot(&snapshot);
+	if (snapshot.cs_id == CSID_X86_TSC) {
+		set_tsk_need_resched(current);
+		set_preempt_need_resched();
+	} else {
+		WRITE_ONCE(xen_tsc_leaving, false);
+	}
 }
 
 /**

@@ -6,5 +6,6 @@
 
 void xen_tsc_recheck(void);
 bool xen_tsc_demote(u64 value, char *why);
+void xen_tsc_hurry(void);
 
 #endif /* XEN_TSC_RECHECK_H */
