@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Callable
 
 from lab.common import say
-from lab.qemu import OrderFailed
+from lab.qemu import Machine, OrderFailed
 from lab.vtsc import shift_vtsc
 from lab.witness import Report, parse
 from lab.xen import Guest, GuestDied, Outside
+
+# Of two seconds each
+TICKS = 5
 
 
 @dataclass
@@ -32,31 +35,57 @@ def save_and_restore(guest: Guest) -> None:
     guest.restore()
 
 
-def nothing(guest: Guest) -> None:
-    """A life without an event."""
-
-
-def ticks_after(guest: Guest, number: int) -> None:
-    """Have it tick so many times, from now on."""
+def tick(guest: Guest, number: int) -> None:
+    """Have it sleep two seconds so many times, from now on."""
     seen = len(guest.ticks)
     guest.phase(f"tick {number}")
     guest.wait_ticks(seen + number + 1)
 
 
 @dataclass(frozen=True)
-class Jump:
-    """The TSC moves while the guest is paused, and nobody tells it."""
+class Move:
+    """Saved here, restored there."""
 
-    ns: int
+    machine: Machine
 
     def __call__(self, guest: Guest) -> None:
-        guest.phase("tick 8")
+        guest.move_to(self.machine)
+        tick(guest, TICKS)
+
+
+@dataclass(frozen=True)
+class Jump:
+    """The TSC moves by so many ns while the guest is paused; nobody tells it."""
+
+    ns: int
+    pause: int = 0  # for so many seconds more
+
+    def __call__(self, guest: Guest) -> None:
+        guest.phase("tick 3")
         guest.wait_ticks(2)
         guest.pause()
         if self.ns:
             shift_vtsc(guest.machine, guest.domid, -self.ns)
+        if self.pause:
+            guest.machine.must(f"sleep {self.pause}")
         guest.unpause()
-        guest.wait_ticks(9)
+        guest.wait_ticks(4)
+        # The jump itself is one thing, how time goes on another
+        guest.phase("mark")
+        guest.wait_state("marked")
+        tick(guest, TICKS)
+
+
+@dataclass(frozen=True)
+class Choose:
+    """The administrator chooses another clocksource."""
+
+    clocksource: str
+
+    def __call__(self, guest: Guest) -> None:
+        guest.phase(f"clocksource {self.clocksource}")
+        guest.wait_state("chosen")
+        tick(guest, TICKS)
 
 
 def live(guest: Guest, event: Event = save_and_restore, *, quiet: bool = False) -> Life:

@@ -7,6 +7,8 @@
  *			up		has booted
  *   measure		ready		has measured, its readers run
  *   tick N		tick 0 to N	sleeps two seconds in between
+ *   mark		marked		counts steps of the clocks anew
+ *   clocksource NAME	chosen		has this clocksource now
  *   finish		done		has looked again, and shows its report
  *   off				powers off
  *
@@ -93,6 +95,19 @@ static void run_ticks(unsigned int ticks)
 	}
 }
 
+/* By the administrator's hand */
+static void choose_clocksource(const char *name)
+{
+	static const char path[] =
+		"/sys/devices/system/clocksource/clocksource0/current_clocksource";
+	int file = open(path, O_WRONLY);
+
+	if (file < 0 || write(file, name, strlen(name)) < 0)
+		die("cannot choose clocksource %s: %s", name, strerror(errno));
+	close(file);
+	set_state("chosen");
+}
+
 static void measure(void)
 {
 	report_facts("before");
@@ -100,6 +115,12 @@ static void measure(void)
 	readers_start();
 	log_line("witness: ready\n");
 	set_state("ready");
+}
+
+static void mark(void)
+{
+	readers_mark();
+	set_state("marked");
 }
 
 static void finish(void)
@@ -115,7 +136,7 @@ static void finish(void)
 
 int main(void)
 {
-	char phase[32] = "";
+	char phase[32] = "", name[32];
 	unsigned int ticks;
 
 	mount_or_die("proc", "/proc");
@@ -135,6 +156,10 @@ int main(void)
 			measure();
 		else if (sscanf(phase, "tick %u", &ticks) == 1)
 			run_ticks(ticks);
+		else if (sscanf(phase, "clocksource %31s", name) == 1)
+			choose_clocksource(name);
+		else if (!strcmp(phase, "mark"))
+			mark();
 		else if (!strcmp(phase, "finish"))
 			finish();
 		else if (strcmp(phase, "off"))

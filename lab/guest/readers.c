@@ -42,9 +42,12 @@ static struct reader {
 	int cpu;
 	atomic_ulong reads;
 	struct steps steps[CLOCKS];
+	struct steps earlier[CLOCKS];	/* up to the mark */
+	bool marked;
 } readers[MAX_READERS];
 
 static unsigned int nr_readers;
+static atomic_bool mark;
 static atomic_bool stop;
 /* The latest reading that any vCPU has finished */
 static atomic_llong latest[CLOCKS];
@@ -72,6 +75,20 @@ static void look(unsigned int clock, struct steps *s)
 
 	while (seen < now && !atomic_compare_exchange_weak(&latest[clock], &seen, now))
 		;
+}
+
+/* What was seen so far counts apart from what comes */
+static void begin_anew(struct reader *r)
+{
+	unsigned int i;
+
+	memcpy(r->earlier, r->steps, sizeof(r->earlier));
+	for (i = 0; i < CLOCKS; i++) {
+		r->steps[i].back = 0;
+		r->steps[i].back_cross = 0;
+		r->steps[i].leap = 0;
+	}
+	r->marked = true;
 }
 
 static __u32 incarnation(void)
@@ -106,6 +123,8 @@ static void *reader_main(void *arg)
 		__s64 before[CLOCKS];
 		__u32 is;
 
+		if (atomic_load(&mark) && !r->marked)
+			begin_anew(r);
 		for (i = 0; i < CLOCKS; i++)
 			before[i] = r->steps[i].last;
 		for (i = 0; i < CLOCKS; i++)
@@ -154,9 +173,27 @@ void readers_run_on(unsigned long reads)
 			usleep(10000);
 }
 
+/* Once only; returns when every reader has taken notice */
+void readers_mark(void)
+{
+	atomic_store(&mark, true);
+	readers_run_on(2);
+}
+
+static void report_steps(const char *what, const struct reader *r,
+			 const struct steps *steps)
+{
+	unsigned int i;
+
+	for (i = 0; i < CLOCKS; i++)
+		say("%s.%d.%s %lld %lld %lld %lld %lld", what, r->cpu,
+		    clocks[i].name, steps[i].back, steps[i].back_cross,
+		    steps[i].leap, steps[i].before, steps[i].after);
+}
+
 void readers_report(void)
 {
-	unsigned int i, j;
+	unsigned int i;
 
 	atomic_store(&stop, true);
 	for (i = 0; i < nr_readers; i++) {
@@ -164,13 +201,8 @@ void readers_report(void)
 
 		pthread_join(r->thread, NULL);
 		say("reader.%d.reads %lu", r->cpu, atomic_load(&r->reads));
-		for (j = 0; j < CLOCKS; j++) {
-			struct steps *s = &r->steps[j];
-
-			say("reader.%d.%s %lld %lld %lld %lld %lld", r->cpu,
-			    clocks[j].name, s->back,
-			    s->back_cross, s->leap,
-			    s->before, s->after);
-		}
+		report_steps("reader", r, r->steps);
+		if (r->marked)
+			report_steps("earlier", r, r->earlier);
 	}
 }

@@ -51,6 +51,7 @@ void report_costs(void);
 /* readers.c: one thread on each vCPU that never stops reading the clocks */
 void readers_start(void);
 void readers_run_on(unsigned long reads);
+void readers_mark(void);
 void readers_report(void);
 
 /* init.c */
