@@ -14,9 +14,6 @@ from lab.qemu import GUEST_QUIET_LIMIT, KERNEL_DEAD, Machine, RunError
 WITNESS_FAILED = re.compile(r"witness: FAILED")
 GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|{WITNESS_FAILED.pattern}")
 
-# Where a saved guest goes: dom0's memory, or the run's directory
-DOM0_MEMORY, SHARE = "/run", "/share"
-
 
 class GuestDied(RunError):
     """This guest is lost, the machine may go on."""
@@ -31,7 +28,7 @@ class Outside:
     khz: int
     incarnation: int
     host_reliable: bool
-    # Xen's clock (ns) when the guest's TSC was zero
+    # Xen's clock (ns) when the guest's TSC was zero; the guest may be older
     offset: int = 0
     hvm: bool = False
 
@@ -44,13 +41,14 @@ def parse_outside(text: str, domid: int) -> Outside:
     head = heads[-1]
     for found in re.finditer(rf"dom{domid}(\(hvm\))?: (mode=.*)", text[head.end() :]):
         values = dict(re.findall(r"(\w+)=(\w+)", found[2]))
+        offset = int(values.get("ofs", "0"), 0)
         return Outside(
             line=found[2].strip(),
             mode=int(values["mode"]),
             khz=int(values.get("khz", "0")),
             incarnation=int(values.get("inc", "0")),
             host_reliable=head[1] is None,
-            offset=int(values.get("ofs", "0"), 0),
+            offset=offset - 2**64 if offset >= 2**63 else offset,
             hvm=found[1] is not None,
         )
     raise LabError(f"xl debug-keys s has no line about domain {domid}")
@@ -156,31 +154,33 @@ class Guest:
     def unpause(self) -> None:
         self.machine.must(f"xl unpause {self.domid}")
 
-    def _save_file(self, directory: str) -> str:
-        return f"{directory}/{self.name}.save"
+    @property
+    def _file(self) -> str:
+        return f"{self.name}.save"
 
-    def save(self, directory: str = DOM0_MEMORY) -> None:
-        """Put it to sleep in a file; in SHARE another machine can have it."""
-        file = self._save_file(directory)
-        self.machine.must(f"xl save {self.name} {file}")
+    def save(self, share: bool = False) -> None:
+        """Put it to sleep in a file; a shared one is there for move_to()."""
+        self.machine.must(f"xl save {self.name} /run/{self._file}")
+        if share:
+            # Not straight to 9p, which cannot take the pages of another domain
+            self.machine.must(f"mv /run/{self._file} /share/")
         self._check_log()
 
-    def restore(self, directory: str = DOM0_MEMORY) -> None:
-        file = self._save_file(directory)
+    def restore(self) -> None:
+        file = f"/run/{self._file}"
         self._start(f"xl restore -e {file} && rm {file}")
 
     def move_to(self, machine: Machine) -> None:
-        """Wake up on another machine, after save(SHARE) on this one.
+        """Wake up on another machine, after save(share=True) on this one.
 
         This machine may be gone by then.
         """
-        saved = self.machine.run.path(f"{self.name}.save")
-        machine.run.add(saved, saved.name)
-        saved.unlink()
+        machine.run.add(self.machine.run.path(self._file), self._file)
         self.machine = machine
         self.log = Log(machine.run.path(self.log.path.name))
         machine.guest_logs[self.name] = self.log
-        self.restore(SHARE)
+        machine.must(f"cp /share/{self._file} /run/")
+        self.restore()
 
     def outside(self) -> Outside:
         return read_outside(self.machine, self.domid)

@@ -191,6 +191,8 @@ def test_outside_witness() -> None:
     assert (seen.mode, seen.khz, seen.incarnation) == (0, 2596126, 2)
     assert not seen.host_reliable and not seen.hvm
     assert seen.offset == 0x283FF0D02
+    older = text.replace("ofs=0x283ff0d02", "ofs=0xffffffff98137fd7")
+    assert parse_outside(older, 3).offset == -1743552553
     assert parse_outside(text.replace("dom3:", "dom3(hvm):"), 3).hvm
     for wrong in ("", text.replace("dom3", "dom4")):
         with pytest.raises(LabError):
