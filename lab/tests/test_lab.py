@@ -201,7 +201,13 @@ def test_outside_witness() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("TSC_MODE", "nativ"), ("XEN", "3.1"), ("HOST_TSC", "good"), ("ACCEL", "kvm")],
+    [
+        ("TSC_MODE", "nativ"),
+        ("XEN", "3.1"),
+        ("HOST_TSC", "good"),
+        ("GUEST", "hvm"),
+        ("ACCEL", "kvm"),
+    ],
 )
 def test_bad_setting_is_refused(name: str, value: str) -> None:
     with pytest.raises(LabError, match=f"{name}={value} is not one of"):
