@@ -3,6 +3,7 @@
 KERNEL	 ?= 6.12
 XEN	 ?= 4.17
 HOST_TSC ?= untrusted
+GUEST	 ?= pv
 TSC_MODE ?=
 CMDLINE	 ?=
 ACCEL	 ?= tcg
@@ -10,7 +11,7 @@ SERIES	 ?=
 KDIR	 ?=
 RUNS	 ?=
 V	 ?=
-export KERNEL XEN HOST_TSC TSC_MODE CMDLINE ACCEL RUNS V
+export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS V
 
 # Debian's own tools, whatever else came first in PATH
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
@@ -21,7 +22,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
 	@echo
-	@echo '  make boot    set up, build, boot a PV guest under Xen, report on its clocks'
+	@echo '  make boot    set up, build, boot a guest under Xen, report on its clocks'
 	@echo '  make check   set up, build, and run all tests'
 	@echo '  make fuzz    drive the policy with random inputs; RUNS= says how many'
 	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage)'
@@ -32,7 +33,9 @@ help:
 	@echo 'Variables and their values now:'
 	@echo '  KERNEL=$(KERNEL)		Linux; series/kernels has the list'
 	@echo '  XEN=$(XEN)		Xen, from Debian'
-	@echo '  HOST_TSC=$(HOST_TSC)	what Xen thinks of the TSC of the host'
+	@echo '  HOST_TSC=$(HOST_TSC)	the host: its TSC is untrusted, trusted by Xen, itsc (shown to'
+	@echo '			guests as invariant, too), or 1ghz (untrusted, of that rate)'
+	@echo '  GUEST=$(GUEST)		kind of the guest: pv, pvh'
 	@echo '  TSC_MODE=$(TSC_MODE)		tsc_mode of the guest: default, native, always_emulate'
 	@echo '  CMDLINE=$(CMDLINE)		more for the command line of the guest, as xen_tsc_reliable=off'
 	@echo '  ACCEL=$(ACCEL)		accelerator of QEMU'

@@ -15,8 +15,8 @@ from pathlib import Path
 from lab import judge
 from lab.common import BUILD, LabError, run_main, say
 from lab.expect import Expectation
-from lab.hosts import Host, Xen, check_accel, check_cmdline, check_tsc_mode
-from lab.hosts import choose_host, choose_xen
+from lab.hosts import Host, Xen, check_accel, check_cmdline, check_guest
+from lab.hosts import check_tsc_mode, choose_host, choose_xen
 from lab.images import make_images
 from lab.life import Life, live
 from lab.qemu import Machine
@@ -32,6 +32,7 @@ class Settings:
     xen: Xen
     host: Host
     kernel: str
+    guest: str
     tsc_mode: str
     cmdline: str
 
@@ -56,6 +57,8 @@ def kernel_image(directory: str) -> Path:
 
 def settings_from(environment: dict[str, str]) -> Settings:
     check_accel(environment.get("ACCEL") or "tcg")
+    guest = environment.get("GUEST") or "pv"
+    check_guest(guest)
     tsc_mode = environment.get("TSC_MODE", "")
     check_tsc_mode(tsc_mode)
     cmdline = environment.get("CMDLINE", "")
@@ -64,6 +67,7 @@ def settings_from(environment: dict[str, str]) -> Settings:
         xen=choose_xen(environment.get("XEN") or "4.17"),
         host=choose_host(environment.get("HOST_TSC") or "untrusted"),
         kernel=environment.get("KERNEL") or "6.12",
+        guest=guest,
         tsc_mode=tsc_mode,
         cmdline=cmdline,
     )
@@ -76,6 +80,7 @@ def judge_all(life: Life, settings: Settings) -> tuple[Expectation, list[str]]:
         report, settings.tsc_mode, settings.cmdline, settings.host
     )
     return expected, [
+        *judge.judge_kind(report, settings.guest),
         *judge.judge_policy(report, expected),
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=True),
@@ -103,6 +108,7 @@ def main() -> int:
                 name,
                 getattr(settings, name),
                 images.guest,
+                kind=settings.guest,
                 tsc_mode=settings.tsc_mode,
                 cmdline=settings.cmdline,
             )

@@ -8,7 +8,7 @@ from typing import Callable
 
 from lab.boot import Settings
 from lab.images import Images
-from lab.life import Life, live
+from lab.life import Event, Life, live, save_and_restore
 from lab.qemu import Machine, MachineDied, RunError
 from lab.xen import Guest
 
@@ -19,6 +19,8 @@ class Case:
     tsc_mode: str = ""
     cmdline: str = ""
     patched: bool = True
+    # Guests see the invariant TSC, where the host has it
+    itsc: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -62,28 +64,31 @@ class Results:
         self._lives: dict[Case, Life | RunError] = {}
         self._dead = False
 
-    def of(self, case: Case) -> Life:
+    def of(self, case: Case, event: Event = save_and_restore) -> Life:
         if case not in self._lives:
             if self._dead:
                 raise MachineDied(f"{case} was not run: the machine died before")
-            self._lives[case] = self._run(case)
+            self._lives[case] = self._run(case, event)
         life = self._lives[case]
         if isinstance(life, RunError):
             raise life
         return life
 
-    def _run(self, case: Case) -> Life | RunError:
+    def guest(self, case: Case) -> Guest:
         settings = self.settings
-        guest = Guest(
+        return Guest(
             self.machine,
             case.name,
             settings.patched if case.patched else settings.unpatched,
             self.images.guest,
             tsc_mode=case.tsc_mode,
             cmdline=case.cmdline,
+            itsc=case.itsc,
         )
+
+    def _run(self, case: Case, event: Event) -> Life | RunError:
         try:
-            life = live(guest, quiet=True)
+            life = live(self.guest(case), event, quiet=True)
         except RunError as error:
             self._dead = isinstance(error, MachineDied)
             self.tell(f"{case}: lost: {str(error).splitlines()[0]}")
@@ -98,7 +103,7 @@ class Results:
         return life
 
 
-def explain(case: Case, life: Life, problems: list[str], kernel: str) -> str:
+def explain(case: Case, life: Life, problems: list[str], repeat: str) -> str:
     """What a failed test prints."""
     records = life.report.grep(r"\bxen: |[Tt][Ss][Cc]|clocksource|sched_clock|witness")
     return "\n".join(
@@ -108,6 +113,6 @@ def explain(case: Case, life: Life, problems: list[str], kernel: str) -> str:
             "What the guest's kernel said of its clocks:",
             *(f"  | {record}" for record in records),
             f"All of it: {life.guest.log.path}",
-            f"Repeat with: {case.repeat(kernel)}",
+            f"Repeat with: {repeat}",
         ]
     )

@@ -39,10 +39,17 @@ class LeafExpectation:
     host_reliable: bool
 
 
-def expect_leaf(tsc_mode: str, host: Host) -> LeafExpectation:
-    """What Xen tells a PV guest about a TSC that has its rate of birth."""
+def expect_leaf(
+    tsc_mode: str, host: Host, *, same_rate: bool = True
+) -> LeafExpectation:
+    """What Xen tells a guest, as long as the host's TSC has its rate of birth.
+
+    On a host of another rate a PVH guest could keep a native TSC, scaled by the
+    CPU; QEMU's cannot.
+    """
     mode = TSC_MODES[tsc_mode or "default"]
-    emulated = mode == 1 or (mode == 0 and not host.tsc_reliable)
+    trusted = host.tsc_reliable and same_rate
+    emulated = mode == 1 or (mode == 0 and not trusted)
     return LeafExpectation(mode, emulated, host.tsc_reliable)
 
 

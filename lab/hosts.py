@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from lab.common import LabError
 
 TSC_MODES = {"default": 0, "always_emulate": 1, "native": 2}
+GUESTS = ("pv", "pvh")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,10 @@ def choose_xen(version: str) -> Xen:
 def choose_host(name: str) -> Host:
     _choose("HOST_TSC", name, list(HOSTS))
     return HOSTS[name]
+
+
+def check_guest(kind: str) -> None:
+    _choose("GUEST", kind, list(GUESTS))
 
 
 def check_tsc_mode(tsc_mode: str) -> None:

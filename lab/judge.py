@@ -28,6 +28,11 @@ def expected_of(report: Report, tsc_mode: str, cmdline: str, host: Host) -> Expe
     )
 
 
+def judge_kind(report: Report, kind: str) -> list[str]:
+    seen = report.fact("before.kind").lower()
+    return [] if seen == kind else [f"the guest is a {seen} one, not a {kind} one"]
+
+
 def judge_policy(report: Report, expected: Expectation) -> list[str]:
     """Verdict, clocksource and scheduler clock, after boot and after the restore."""
     wrong: list[str] = []
@@ -127,12 +132,23 @@ def judge_clocks(report: Report, suspended: bool) -> list[str]:
 
 
 def judge_leaf(
-    report: Report, host: Host, tsc_mode: str, outside: dict[str, Outside]
+    report: Report,
+    host: Host,
+    tsc_mode: str,
+    outside: dict[str, Outside],
+    *,
+    moved_to: Host | None = None,
+    same_rate: bool = True,
 ) -> list[str]:
-    """The guest's time leaf against what was asked for and Xen's own words."""
+    """The guest's time leaf against what was asked for and Xen's own words.
+
+    After the suspend it may be on another host, of the same rate to the kHz or not.
+    """
     wrong = []
-    expected = expect_leaf(tsc_mode, host)
     for when, seen in outside.items():
+        expected = expect_leaf(tsc_mode, host)
+        if when == "after" and moved_to:
+            expected = expect_leaf(tsc_mode, moved_to, same_rate=same_rate)
         leaf = report.time_leaf(when)
         for what, inside, right in (
             ("mode", leaf.mode, expected.mode),

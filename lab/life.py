@@ -15,6 +15,8 @@ from lab.xen import Guest, GuestDied, Outside
 
 # Of two seconds each
 TICKS = 5
+# Of a TSC that is to jump, in ns
+TSC_AGE = 400_000_000_000
 
 
 @dataclass
@@ -26,6 +28,12 @@ class Life:
     outside: dict[str, Outside]
     seconds: float
 
+    @property
+    def ticks(self) -> list[float]:
+        """How long the last ticks took, in seconds by dom0's clock."""
+        times = self.guest.ticks[-TICKS - 1 :]
+        return [two - one for one, two in zip(times, times[1:])]
+
 
 Event = Callable[[Guest], None]
 
@@ -33,6 +41,11 @@ Event = Callable[[Guest], None]
 def save_and_restore(guest: Guest) -> None:
     guest.save()
     guest.restore()
+
+
+def checkpoint(guest: Guest) -> None:
+    guest.checkpoint()
+    tick(guest, TICKS)
 
 
 def tick(guest: Guest, number: int) -> None:
@@ -49,6 +62,7 @@ class Move:
     machine: Machine
 
     def __call__(self, guest: Guest) -> None:
+        guest.save(share=True)
         guest.move_to(self.machine)
         tick(guest, TICKS)
 
@@ -60,8 +74,15 @@ class Jump:
     ns: int
     pause: int = 0  # for so many seconds more
 
-    def __call__(self, guest: Guest) -> None:
-        guest.phase("tick 3")
+    @staticmethod
+    def create(guest: Guest) -> None:
+        """With a TSC that is old enough to go back without a wrap."""
+        guest.create("-p")
+        shift_vtsc(guest.machine, guest.domid, -TSC_AGE)
+        guest.unpause()
+
+    def move(self, guest: Guest) -> None:
+        """While it sleeps for the second time."""
         guest.wait_ticks(2)
         guest.pause()
         if self.ns:
@@ -69,6 +90,10 @@ class Jump:
         if self.pause:
             guest.machine.must(f"sleep {self.pause}")
         guest.unpause()
+
+    def __call__(self, guest: Guest) -> None:
+        guest.phase("tick 3")
+        self.move(guest)
         guest.wait_ticks(4)
         # The jump itself is one thing, how time goes on another
         guest.phase("mark")
@@ -101,7 +126,10 @@ def live(guest: Guest, event: Event = save_and_restore, *, quiet: bool = False) 
 
     outside: dict[str, Outside] = {}
     try:
-        guest.create()
+        if isinstance(event, Jump):
+            event.create(guest)
+        else:
+            guest.create()
         guest.wait_state("up")
         stage("booted")
         guest.phase("measure")

@@ -28,10 +28,10 @@ def shift_vtsc(machine: Machine, domid: int, ns: int) -> int:
             f"the TSC of domain {domid} cannot be moved: "
             + ("Xen keeps no offset for it" if before.hvm else "it is the host's own")
         )
-    if before.offset + ns < 0:
+    if ns < 0 and before.offset + ns < 0:
         raise LabError(
             f"the TSC of domain {domid} can be set forward by "
-            f"{before.offset / 1e9:.1f} s at most, not by {-ns / 1e9:.1f} s\n"
+            f"{max(0, before.offset) / 1e9:.1f} s at most, not by {-ns / 1e9:.1f} s\n"
             "    Let Xen believe that it has been up for longer: Host.older()"
         )
     machine.must(f"vtsc {domid} {-ns}")

@@ -15,6 +15,8 @@ VERDICT = re.compile(
     r"(?P<khz>\d+) kHz, incarnation (?P<incarnation>\d+), Xen (?P<xen>[\d.]+), "
     r"request (?P<request>auto|on|off)\)"
 )
+GIVEN_UP = re.compile(r"xen: TSC given up: (?P<reason>.*) \((?P<facts>.*)\)")
+KEPT = re.compile(r"xen: TSC kept: (?P<reason>.*) \((?P<facts>.*)\)")
 SCHED_CLOCK = re.compile(r"xen: scheduler clock: (TSC|pvclock)")
 TROUBLE = re.compile(
     r"\bWARNING: |\bBUG: |\bOops\b|soft lockup|hard LOCKUP|18446744\d{3}"
@@ -143,6 +145,17 @@ class Report:
         found = [SCHED_CLOCK.search(record.text) for record in self.kmsg]
         named = [match[1] for match in found if match]
         return named[-1] if named else None
+
+    @property
+    def earlier(self) -> dict[str, dict[int, Steps]]:
+        """What the readers saw before the mark, if there was one."""
+        return {
+            clock: {
+                vcpu: Steps(*map(int, self.fact(f"earlier.{vcpu}.{clock}").split()))
+                for vcpu in self.vcpus
+            }
+            for clock in CLOCKS
+        }
 
     @property
     def trouble(self) -> list[Record]:

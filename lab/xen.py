@@ -14,8 +14,10 @@ from lab.qemu import GUEST_QUIET_LIMIT, KERNEL_DEAD, Machine, RunError
 WITNESS_FAILED = re.compile(r"witness: FAILED")
 GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|{WITNESS_FAILED.pattern}")
 
-# Where a saved guest goes: dom0's memory, or the run's directory
-DOM0_MEMORY, SHARE = "/run", "/share"
+# A new vCPU of a PVH guest measures its delay loop, which on a busy machine fails
+# under TCG.  That it failed, any kernel prints with a stamp of long ago, as the
+# vCPU's clock stands still until its first tick.  More loops than needed do no harm.
+PVH_WORDS = "lpj=16000000"
 
 
 class GuestDied(RunError):
@@ -31,7 +33,7 @@ class Outside:
     khz: int
     incarnation: int
     host_reliable: bool
-    # Xen's clock (ns) when the guest's TSC was zero
+    # Xen's clock (ns) when the guest's TSC was zero; the guest may be older
     offset: int = 0
     hvm: bool = False
 
@@ -44,13 +46,14 @@ def parse_outside(text: str, domid: int) -> Outside:
     head = heads[-1]
     for found in re.finditer(rf"dom{domid}(\(hvm\))?: (mode=.*)", text[head.end() :]):
         values = dict(re.findall(r"(\w+)=(\w+)", found[2]))
+        offset = int(values.get("ofs", "0"), 0)
         return Outside(
             line=found[2].strip(),
             mode=int(values["mode"]),
             khz=int(values.get("khz", "0")),
             incarnation=int(values.get("inc", "0")),
             host_reliable=head[1] is None,
-            offset=int(values.get("ofs", "0"), 0),
+            offset=offset - 2**64 if offset >= 2**63 else offset,
             hvm=found[1] is not None,
         )
     raise LabError(f"xl debug-keys s has no line about domain {domid}")
@@ -69,38 +72,43 @@ class Guest:
         kernel: Path,
         initramfs: Path,
         *,
+        kind: str = "pv",
         tsc_mode: str = "",
         cmdline: str = "",
+        itsc: bool = False,
         vcpus: int = 2,
         memory: int = 64,
     ) -> None:
         self.machine = machine
         self.name = name
         self.domid = -1
+        # When it was unpaused last, in seconds by dom0's clock
+        self.unpaused = 0.0
         self._gone = -1
         self.log = Log(machine.run.path(f"guest-{name}.log"))
         image = f"bzImage-{kernel.parent.name}"
         machine.run.add(kernel, image)
         machine.run.add(initramfs, "guest.cpio.gz")
-        extra = f"console=hvc0 {cmdline}".strip()
+        extra = f"console=hvc0 {PVH_WORDS if kind == 'pvh' else ''} {cmdline}"
         config = [
             f'name = "{name}"',
+            f'type = "{kind}"',
             f'kernel = "/share/{image}"',
             'ramdisk = "/share/guest.cpio.gz"',
-            f'extra = "{extra}"',
+            f'extra = "{" ".join(extra.split())}"',
             f"memory = {memory}",
             f"vcpus = {vcpus}",
         ]
-        if machine.host.itsc:
+        if itsc or machine.host.itsc:
             config.append('cpuid = "host,invtsc=1"')
         if tsc_mode:
             config.append(f'tsc_mode = "{tsc_mode}"')
         machine.run.path(f"{name}.cfg").write_text("\n".join(config) + "\n")
 
-    def create(self) -> None:
+    def create(self, options: str = "") -> None:
         self.machine.guest_logs[self.name] = self.log
         # Without -e xl leaves a daemon behind, which has crashed
-        self._start(f"xl create -e /share/{self.name}.cfg")
+        self._start(f"xl create -e {options} /share/{self.name}.cfg")
 
     def _start(self, command: str) -> None:
         self._gone = self.machine.gone
@@ -167,33 +175,42 @@ class Guest:
         self.machine.must(f"xl pause {self.domid}")
 
     def unpause(self) -> None:
-        self.machine.must(f"xl unpause {self.domid}")
+        text = self.machine.must(f"xl unpause {self.domid} && cat /proc/uptime")
+        self.unpaused = float(text.split()[0])
 
-    def _save_file(self, directory: str) -> str:
-        return f"{directory}/{self.name}.save"
+    @property
+    def _file(self) -> str:
+        return f"{self.name}.save"
 
-    def save(self, directory: str = DOM0_MEMORY) -> None:
-        """Put it to sleep in a file; in SHARE another machine can have it."""
-        file = self._save_file(directory)
-        self.machine.must(f"xl save {self.name} {file}")
+    def save(self, share: bool = False) -> None:
+        """Put it to sleep in a file; a shared one is there for move_to()."""
+        self.machine.must(f"xl save {self.name} /run/{self._file}")
+        if share:
+            # Not straight to 9p, which cannot take the pages of another domain
+            self.machine.must(f"mv /run/{self._file} /share/")
         self._check_log()
 
-    def restore(self, directory: str = DOM0_MEMORY) -> None:
-        file = self._save_file(directory)
+    def checkpoint(self) -> None:
+        """Save it, and let it run on as if nothing had happened."""
+        self.machine.must(f"xl save -c {self.name} /run/{self._file}")
+        self.machine.must(f"rm /run/{self._file}")
+        self._check_log()
+
+    def restore(self) -> None:
+        file = f"/run/{self._file}"
         self._start(f"xl restore -e {file} && rm {file}")
 
     def move_to(self, machine: Machine) -> None:
-        """Wake up on another machine, after save(SHARE) on this one.
+        """Wake up on another machine, after save(share=True) on this one.
 
         This machine may be gone by then.
         """
-        saved = self.machine.run.path(f"{self.name}.save")
-        machine.run.add(saved, saved.name)
-        saved.unlink()
+        machine.run.add(self.machine.run.path(self._file), self._file)
         self.machine = machine
         self.log = Log(machine.run.path(self.log.path.name))
         machine.guest_logs[self.name] = self.log
-        self.restore(SHARE)
+        machine.must(f"cp /share/{self._file} /run/")
+        self.restore()
 
     def outside(self) -> Outside:
         return read_outside(self.machine, self.domid)

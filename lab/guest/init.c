@@ -6,7 +6,7 @@
  *   lab		guest
  *			up		has booted
  *   measure		ready		has measured, its readers run
- *   tick N		tick 0 to N	sleeps two seconds in between
+ *   tick N		tick 0 to N	is two seconds apart
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
  *   finish		done		has looked again, and shows its report
@@ -83,13 +83,14 @@ static void next_phase(char phase[32])
 /* Sleeps by the clock that the kernel keeps: the lab counts the time between */
 static void run_ticks(unsigned int ticks)
 {
-	const struct timespec pause = { .tv_sec = 2 };
+	struct timespec next;
 	unsigned int i;
 	char state[32];
 
-	for (i = 0; i <= ticks; i++) {
-		if (i && clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL))
-			die("the sleep was cut short");
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	for (i = 0; i <= ticks; i++, next.tv_sec += 2) {
+		if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL))
+			die("a sleep was cut short");
 		snprintf(state, sizeof(state), "tick %u", i);
 		set_state(state);
 	}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -19,7 +19,19 @@ from lab.qemu import Machine
 from lab.runs import Run
 
 # The fast ones first
-ORDER = ("lint", "lab", "hosts", "fuzz", "kunit", "dom0", "boot", "gain", "series")
+ORDER = (
+    "lint",
+    "lab",
+    "hosts",
+    "fuzz",
+    "kunit",
+    "dom0",
+    "boot",
+    "gain",
+    "trusted",
+    "jump",
+    "series",
+)
 
 # The very last line of the run; an error is a failure
 KINDS = {
@@ -75,8 +87,8 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="session")
-def results(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Results]:
-    """Xen, booted once; the guests run as the tests ask for them."""
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Says how far a long test is, at once."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
     assert capture is not None
 
@@ -84,10 +96,14 @@ def results(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Resu
         with capture.global_and_fixture_disabled():
             say(f"\nlab: {text}")
 
-    with capture.global_and_fixture_disabled():
-        say("")
-        images = make_images(settings.xen)
-    with Machine(Run("check"), images, settings.unpatched, settings.host) as machine:
+    return tell
+
+
+@pytest.fixture(scope="session")
+def results(settings: Settings, tell: Callable[[str], None]) -> Iterator[Results]:
+    """Xen, booted once; the guests run as the tests ask for them."""
+    images = make_images(settings.xen)
+    with Machine(Run("check"), images, settings.unpatched) as machine:
         tell(f"booting Xen {settings.xen.version} and dom0 under QEMU")
         machine.wait_boot()
         yield Results(machine, images, settings, tell)

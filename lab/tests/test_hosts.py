@@ -61,6 +61,28 @@ def test_host_has_its_rate() -> None:
     assert not judge.judge_leaf(parse(right), HOSTS["1ghz"], "", outside)
 
 
+def test_moved_guest() -> None:
+    """Native at birth, emulated where the rate is another, never trusted there."""
+    born = RECORDED.replace("before.time_leaf 0x5", "before.time_leaf 0x6")
+    outside = {
+        "before": replace(OUTSIDE["before"], host_reliable=True),
+        "after": OUTSIDE["after"],
+    }
+    trusted = HOSTS["trusted"]
+    assert not judge.judge_leaf(
+        parse(born), trusted, "", outside, moved_to=HOSTS["1ghz"], same_rate=False
+    )
+    assert judge.judge_leaf(parse(born), trusted, "", outside)
+    assert expect_leaf("", trusted, same_rate=False).emulated
+    assert not expect_leaf("native", trusted, same_rate=False).emulated
+
+
+def test_kind_of_guest() -> None:
+    report = parse(RECORDED)
+    assert not judge.judge_kind(report, "pv")
+    assert judge.judge_kind(report, "pvh") == ["the guest is a pv one, not a pvh one"]
+
+
 def test_qemu_makes_the_host() -> None:
     nothing = Path("nothing")
     images = Images(nothing, nothing, nothing)

@@ -191,6 +191,8 @@ def test_outside_witness() -> None:
     assert (seen.mode, seen.khz, seen.incarnation) == (0, 2596126, 2)
     assert not seen.host_reliable and not seen.hvm
     assert seen.offset == 0x283FF0D02
+    older = text.replace("ofs=0x283ff0d02", "ofs=0xffffffff98137fd7")
+    assert parse_outside(older, 3).offset == -1743552553
     assert parse_outside(text.replace("dom3:", "dom3(hvm):"), 3).hvm
     for wrong in ("", text.replace("dom3", "dom4")):
         with pytest.raises(LabError):
@@ -199,7 +201,13 @@ def test_outside_witness() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("TSC_MODE", "nativ"), ("XEN", "3.1"), ("HOST_TSC", "good"), ("ACCEL", "kvm")],
+    [
+        ("TSC_MODE", "nativ"),
+        ("XEN", "3.1"),
+        ("HOST_TSC", "good"),
+        ("GUEST", "hvm"),
+        ("ACCEL", "kvm"),
+    ],
 )
 def test_bad_setting_is_refused(name: str, value: str) -> None:
     with pytest.raises(LabError, match=f"{name}={value} is not one of"):

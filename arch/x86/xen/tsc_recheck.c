@@ -43,7 +43,6 @@ static void xen_tsc_demote_rest(struct work_struct *work)
 {
 	/* Has the core choose another clocksource, in a thread of its own */
 	mark_tsc_unstable(xen_tsc_demoted_why);
-	xen_sched_clock_mark_unstable();
 	/* Timers may have been set by a clock that was ahead of itself */
 	on_each_cpu(xen_tsc_resume_tick, NULL, 1);
 }
@@ -86,6 +85,9 @@ bool xen_tsc_demote(u64 value, char *why)
  * with it the scheduler's tick: a busy task would keep its CPU until the TSC has
  * caught up, and for good if it has wrapped.  So be the tick, meanwhile.
  *
+ * Until then the scheduler clock has to count as stable: one that is not is
+ * bound to timekeeping by the core, and would stand still as well.
+ *
  * Context: the timer interrupt.
  */
 void xen_tsc_hurry(void)
@@ -101,6 +103,7 @@ void xen_tsc_hurry(void)
 		set_preempt_need_resched();
 	} else {
 		WRITE_ONCE(xen_tsc_leaving, false);
+		xen_sched_clock_mark_unstable();
 	}
 }
 

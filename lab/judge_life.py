@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Was the TSC given up where it had to be, and how did time go on?"""
+
+from __future__ import annotations
+
+import re
+import statistics
+
+from lab.life import Life
+from lab.witness import GIVEN_UP, KEPT, Report
+
+TICK_SECONDS = 2.0
+RATE_TOLERANCE = 0.05
+# What the core says when a scheduler clock is not stable any more
+CORE_BLAMES = "TSC found unstable after boot"
+# A jump back takes what has passed since the last tick, which TCG can hold up
+LAST_TICK_NS = 250_000_000
+
+
+def judge_given_up(report: Report, reason: str) -> list[str]:
+    """Once, for this reason (a regular expression), in order and in full."""
+    wrong = []
+    records = report.grep(GIVEN_UP.pattern)
+    if len(records) != 1:
+        return [f"the TSC was given up {len(records)} times, expected once"]
+    if not re.search(reason, records[0].text):
+        wrong.append(f"the reason is not '{reason}': {records[0]}")
+    if records[0].level > 4:
+        wrong.append(f"this is no warning: {records[0]}")
+    for key, value in (("clocksource", "xen"), ("stable", "0")):
+        if report.fact(f"after.{key}") != value:
+            wrong.append(f"{key} is {report.fact(f'after.{key}')}, expected {value}")
+    if "tsc" in report.fact("after.available").split():
+        wrong.append("the TSC is still offered as clocksource")
+    if report.sched_clock != "pvclock":
+        wrong.append(f"the scheduler clock is {report.sched_clock}, expected pvclock")
+    for record in report.grep(CORE_BLAMES):
+        if record.sequence < records[0].sequence:
+            wrong.append(f"the core speaks first: {record}")
+    return wrong
+
+
+def judge_kept(report: Report, times: int) -> list[str]:
+    """Never given up; looked at again so many times."""
+    wrong = [f"given up: {record}" for record in report.grep(GIVEN_UP.pattern)]
+    kept = report.grep(KEPT.pattern)
+    if len(kept) != times:
+        wrong.append(f"the TSC was kept {len(kept)} times, expected {times}")
+    for key, value in (("clocksource", "tsc"), ("stable", "1")):
+        if report.fact(f"after.{key}") != value:
+            wrong.append(f"{key} is {report.fact(f'after.{key}')}, expected {value}")
+    return wrong
+
+
+def judge_rate(life: Life) -> list[str]:
+    """Two seconds of the guest's are two seconds of dom0's."""
+    mean = statistics.mean(life.ticks)
+    if abs(mean - TICK_SECONDS) > TICK_SECONDS * RATE_TOLERANCE:
+        ticks = ", ".join(f"{tick:.2f}" for tick in life.ticks)
+        return [f"ticks of 2 s take {mean:.2f} s by dom0's clock: {ticks}"]
+    return []
+
+
+def judge_jump(report: Report, ns: int) -> list[str]:
+    """What the clocks did at the jump itself.
+
+    Readers in the vDSO see the TSC before the kernel can do anything about it.
+    So if it goes back they see, at worst, the time of the last tick again.
+    """
+    wrong = []
+    limit = LAST_TICK_NS if ns < 0 else 0
+    for clock, readers in report.earlier.items():
+        for vcpu, steps in readers.items():
+            back = max(steps.back, steps.back_cross)
+            if back > limit:
+                wrong.append(
+                    f"CLOCK_{clock.upper()} steps back {back} ns on vCPU {vcpu}"
+                )
+    return wrong

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A TSC that jumps with no suspend, and what looks like it and is none."""
+
+from __future__ import annotations
+
+from typing import Callable, Iterator
+
+import pytest
+
+from lab import judge, judge_life
+from lab.boot import Settings
+from lab.cases import Case, Results, explain
+from lab.hosts import HOSTS
+from lab.images import make_images
+from lab.life import Choose, Jump, Life
+from lab.qemu import Machine
+from lab.runs import Run
+
+SECOND = 1_000_000_000
+# Older than any jump forward is long, with that which makes TSCs old
+HOST = HOSTS["untrusted"].older(1000)
+JUMPS = {
+    "15-s-back": -15,
+    "5-min-back": -300,
+    "90-s-forward": 90,
+    "5-min-forward": 300,
+    "wrapped": -5000,
+}
+STANDSTILLS = {"15-s-back": -15, "wrapped": -5000}
+# The guest sleeps for two seconds, and has one to notice: be generous with TCG
+NOTICED_SECONDS = 5.0
+PAUSE_SECONDS = 30
+# Xen tells a guest nothing of a pause, so the kernel takes it for a lockup
+NO_WATCHDOGS = "nosoftlockup rcupdate.rcu_cpu_stall_suppress=1"
+VENDORS = "clocksource=tsc tsc=reliable"
+
+Tell = Callable[[str], None]
+
+
+@pytest.fixture(scope="module", name="results")
+def fixture_results(settings: Settings, tell: Tell) -> Iterator[Results]:
+    images = make_images(settings.xen)
+    with Machine(Run("jump"), images, settings.unpatched, HOST) as machine:
+        tell("booting Xen on a host on which the TSC of guests can jump")
+        machine.wait_boot()
+        yield Results(machine, images, settings, tell)
+
+
+def check(case: Case, life: Life, problems: list[str]) -> None:
+    report = life.report
+    problems += [
+        *judge_life.judge_rate(life),
+        *judge.judge_printk(report),
+        *judge.judge_clocks(report, suspended=False),
+        *judge.judge_trouble(report),
+    ]
+    if problems:
+        repeat = f"python3 -m pytest lab/tests/test_jump.py -k {case}"
+        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+
+
+@pytest.mark.parametrize("name", JUMPS)
+def test_a_jump_is_noticed(results: Results, name: str) -> None:
+    seconds = JUMPS[name]
+    case = Case(name)
+    life = results.of(case, Jump(seconds * SECOND))
+    problems = [
+        *judge_life.judge_given_up(life.report, rf"jumped by {shown(seconds)} ms"),
+        *judge_life.judge_jump(life.report, seconds),
+    ]
+    first = min(tick for tick in life.guest.ticks if tick > life.guest.unpaused)
+    if first - life.guest.unpaused > NOTICED_SECONDS:
+        problems.append(f"stood still for {first - life.guest.unpaused:.2f} s")
+    check(case, life, problems)
+
+
+def shown(seconds: int) -> str:
+    """The message's number: within a second, as it takes time to set a TSC."""
+    sign = "-" if seconds < 0 else ""
+    numbers = "|".join(str(abs(seconds) + offset) for offset in (-1, 0))
+    return rf"{sign}({numbers})\d\d\d"
+
+
+@pytest.mark.parametrize("name", STANDSTILLS)
+def test_without_the_series_time_stands_still(results: Results, name: str) -> None:
+    """As vendors advise.  If this fails, the tests above show nothing."""
+    guest = results.guest(Case(f"old-{name}", "", VENDORS, patched=False))
+    jump = Jump(STANDSTILLS[name] * SECOND)
+    jump.create(guest)
+    guest.wait_state("up")
+    guest.phase("measure")
+    guest.wait_state("ready")
+    guest.phase("tick 9")
+    jump.move(guest)
+    guest.machine.must("sleep 10")
+    assert not [tick for tick in guest.ticks if tick > guest.unpaused]
+    guest.destroy()
+
+
+def test_a_pause_is_no_jump(results: Results) -> None:
+    case = Case("pause", "", NO_WATCHDOGS)
+    life = results.of(case, Jump(0, PAUSE_SECONDS))
+    check(
+        case,
+        life,
+        [
+            *judge_life.judge_kept(life.report, 0),
+            *judge_life.judge_jump(life.report, 0),
+        ],
+    )
+
+
+def test_another_clocksource_by_hand(results: Results) -> None:
+    """The scheduler clock stays on a TSC that is good, but not as a stable clock."""
+    case = Case("by-hand")
+    life = results.of(case, Choose("xen"))
+    report = life.report
+    problems = []
+    if (report.sched_clock, report.fact("after.stable")) != ("TSC", "0"):
+        problems.append(
+            f"the scheduler clock is {report.sched_clock}, "
+            f"stable {report.fact('after.stable')}; expected TSC, stable 0"
+        )
+    if report.fact("after.clocksource") != "xen":
+        problems.append("the clocksource was not changed")
+    check(case, life, problems)
