@@ -10,14 +10,15 @@ ACCEL	 ?= tcg
 SERIES	 ?=
 KDIR	 ?=
 RUNS	 ?=
+MINUTES	 ?=
 V	 ?=
-export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS V
+export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES V
 
 # Debian's own tools, whatever else came first in PATH
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check fuzz kernel kernels series apply clean distclean
+.PHONY: help boot check fuzz soak kernel kernels series apply clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -25,6 +26,7 @@ help:
 	@echo '  make boot    set up, build, boot a guest under Xen, report on its clocks'
 	@echo '  make check   set up, build, and run all tests'
 	@echo '  make fuzz    drive the policy with random inputs; RUNS= says how many'
+	@echo '  make soak    a busy guest whose TSC must be kept, for MINUTES=60'
 	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage)'
 	@echo '  make series  the patches, for git am, in build/$(KERNEL)/series/'
 	@echo '  make apply KDIR=...  apply the series to a kernel source of your own'
@@ -56,6 +58,11 @@ fuzz:
 	@scripts/setup check
 	@scripts/kernel $(KERNEL)
 	@python3 -m lab.fuzz
+
+soak:
+	@scripts/setup boot
+	@$(MAKE) -s kernels
+	@python3 -m lab.soak
 
 kernel:
 	@scripts/setup kernel

@@ -57,11 +57,13 @@ def tick(guest: Guest, number: int) -> None:
 
 @dataclass(frozen=True)
 class Move:
-    """Saved here, restored there."""
+    """Saved here, restored there, which may be a slow machine: not too busy."""
 
     machine: Machine
 
     def __call__(self, guest: Guest) -> None:
+        guest.phase("pause 2000")
+        guest.wait_state("pausing")
         guest.save(share=True)
         guest.move_to(self.machine)
         tick(guest, TICKS)

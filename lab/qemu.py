@@ -85,6 +85,7 @@ class Machine:
         # When a guest's ticks came, in seconds by dom0's clock
         self.ticks: dict[int, list[float]] = {}
         self.gone = 0
+        self.limit = RUN_LIMIT
         self.guest_logs: dict[str, Log] = {}
         self.console = Log(run.path("console.log"))
         self.booted = False
@@ -202,7 +203,7 @@ class Machine:
         if alive:
             self._last_life = time.monotonic()
         age = time.monotonic() - self._start
-        if self.quiet > QUIET_LIMIT or age > RUN_LIMIT:
+        if self.quiet > QUIET_LIMIT or age > self.limit:
             raise Hung(
                 f"the machine hangs: nothing happened for {self.quiet:.0f} s, "
                 f"{age:.0f} s after its start\n{self.console.tail()}"

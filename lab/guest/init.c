@@ -7,6 +7,7 @@
  *			up		has booted
  *   measure		ready		has measured, its readers run
  *   tick N		tick 0 to N	is two seconds apart
+ *   pause USEC		pausing		its readers pause after each look
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
  *   finish		done		has looked again, and shows its report
@@ -118,6 +119,12 @@ static void measure(void)
 	set_state("ready");
 }
 
+static void pause_readers(unsigned int usec)
+{
+	readers_pause(usec);
+	set_state("pausing");
+}
+
 static void mark(void)
 {
 	readers_mark();
@@ -138,7 +145,7 @@ static void finish(void)
 int main(void)
 {
 	char phase[32] = "", name[32];
-	unsigned int ticks;
+	unsigned int number;
 
 	mount_or_die("proc", "/proc");
 	mount_or_die("sysfs", "/sys");
@@ -155,8 +162,10 @@ int main(void)
 		next_phase(phase);
 		if (!strcmp(phase, "measure"))
 			measure();
-		else if (sscanf(phase, "tick %u", &ticks) == 1)
-			run_ticks(ticks);
+		else if (sscanf(phase, "tick %u", &number) == 1)
+			run_ticks(number);
+		else if (sscanf(phase, "pause %u", &number) == 1)
+			pause_readers(number);
 		else if (sscanf(phase, "clocksource %31s", name) == 1)
 			choose_clocksource(name);
 		else if (!strcmp(phase, "mark"))

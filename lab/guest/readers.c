@@ -48,6 +48,8 @@ static struct reader {
 
 static unsigned int nr_readers;
 static atomic_bool mark;
+/* Between two looks; without it they keep every vCPU busy */
+static atomic_uint pause_usec;
 static atomic_bool stop;
 /* The latest reading that any vCPU has finished */
 static atomic_llong latest[CLOCKS];
@@ -139,6 +141,8 @@ static void *reader_main(void *arg)
 			}
 		}
 		atomic_fetch_add(&r->reads, 1);
+		if (atomic_load(&pause_usec))
+			usleep(atomic_load(&pause_usec));
 	}
 	return NULL;
 }
@@ -171,6 +175,11 @@ void readers_run_on(unsigned long reads)
 	for (i = 0; i < nr_readers; i++)
 		while (atomic_load(&readers[i].reads) < goal[i])
 			usleep(10000);
+}
+
+void readers_pause(unsigned int usec)
+{
+	atomic_store(&pause_usec, usec);
 }
 
 /* Once only; returns when every reader has taken notice */

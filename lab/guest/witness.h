@@ -52,6 +52,7 @@ void report_costs(void);
 void readers_start(void);
 void readers_run_on(unsigned long reads);
 void readers_mark(void);
+void readers_pause(unsigned int usec);
 void readers_report(void);
 
 /* init.c */
