@@ -11,6 +11,8 @@ from lab.witness import GIVEN_UP, KEPT, Report
 
 TICK_SECONDS = 2.0
 RATE_TOLERANCE = 0.05
+# Generous: what printk counts of a move, which takes seconds
+MOVE_USEC = 1_000_000
 # What the core says when a scheduler clock is not stable any more
 CORE_BLAMES = "TSC found unstable after boot"
 # A jump back takes what has passed since the last tick, which TCG can hold up
@@ -18,7 +20,7 @@ LAST_TICK_NS = 250_000_000
 
 
 def judge_given_up(report: Report, reason: str) -> list[str]:
-    """Once, for this reason (a regular expression), in order and in full."""
+    """Once, for this reason (a regular expression), before the core speaks."""
     wrong = []
     records = report.grep(GIVEN_UP.pattern)
     if len(records) != 1:
@@ -58,6 +60,17 @@ def judge_rate(life: Life) -> list[str]:
     if abs(mean - TICK_SECONDS) > TICK_SECONDS * RATE_TOLERANCE:
         ticks = ", ".join(f"{tick:.2f}" for tick in life.ticks)
         return [f"ticks of 2 s take {mean:.2f} s by dom0's clock: {ticks}"]
+    return []
+
+
+def judge_move(report: Report) -> list[str]:
+    """printk goes on where it was, whatever the two hosts think of the time."""
+    pair = report.over_suspend
+    if pair is None:
+        return ["the kernel's log does not show the suspend"]
+    leap = pair[1].usec - pair[0].usec
+    if not 0 <= leap < MOVE_USEC:
+        return [f"printk time leaps by {leap} us in a move:\n{pair[0]}\n{pair[1]}"]
     return []
 
 

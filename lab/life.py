@@ -79,7 +79,7 @@ class Jump:
     @staticmethod
     def create(guest: Guest) -> None:
         """With a TSC that is old enough to go back without a wrap."""
-        guest.create("-p")
+        guest.create(paused=True)
         shift_vtsc(guest.machine, guest.domid, -TSC_AGE)
         guest.unpause()
 

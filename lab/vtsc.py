@@ -18,9 +18,10 @@ LATE = 1_000_000_000
 def shift_vtsc(machine: Machine, domid: int, ns: int) -> int:
     """Add ns to the domain's TSC offset: a positive number sets the TSC back.
 
-    If set back further than the TSC has come, it wraps to nearly 2^64.  It cannot
-    be set forward further than Xen's clock was at the guest's birth: see
-    Host.older().  Returns what the offset moved by, in Xen's own words.
+    If set back further than the TSC has come, it wraps to nearly 2^64: to try a jump
+    back of minutes, create the guest paused and set its TSC forward by more, before
+    it runs.  It cannot be set forward further than Xen's clock was at the guest's
+    birth: see Host.older().  Returns what the offset moved by, in Xen's own words.
     """
     before = read_outside(machine, domid)
     if before.hvm or before.mode == 2 or (before.mode == 0 and before.host_reliable):

@@ -105,10 +105,12 @@ class Guest:
             config.append(f'tsc_mode = "{tsc_mode}"')
         machine.run.path(f"{name}.cfg").write_text("\n".join(config) + "\n")
 
-    def create(self, options: str = "") -> None:
+    def create(self, *, paused: bool = False) -> None:
+        """A paused guest has not run yet: unpause() lets it."""
         self.machine.guest_logs[self.name] = self.log
         # Without -e xl leaves a daemon behind, which has crashed
-        self._start(f"xl create -e {options} /share/{self.name}.cfg")
+        options = "-e -p" if paused else "-e"
+        self._start(f"xl create {options} /share/{self.name}.cfg")
 
     def _start(self, command: str) -> None:
         self._gone = self.machine.gone
@@ -186,8 +188,13 @@ class Guest:
         """Put it to sleep in a file; a shared one is there for move_to()."""
         self.machine.must(f"xl save {self.name} /run/{self._file}")
         if share:
-            # Not straight to 9p, which cannot take the pages of another domain
-            self.machine.must(f"mv /run/{self._file} /share/")
+            # 9p cannot take the pages of another domain, and each call can take
+            # long when the machine is busy: so send little, and in big pieces
+            file = f"/run/{self._file}"
+            self.machine.must(
+                f"lzop -c {file} > {file}.lzo && rm {file} && "
+                f"dd if={file}.lzo of=/share/{self._file}.lzo bs=1M && rm {file}.lzo"
+            )
         self._check_log()
 
     def checkpoint(self) -> None:
@@ -205,11 +212,12 @@ class Guest:
 
         This machine may be gone by then.
         """
-        machine.run.add(self.machine.run.path(self._file), self._file)
+        file = f"{self._file}.lzo"
+        machine.run.add(self.machine.run.path(file), file)
         self.machine = machine
         self.log = Log(machine.run.path(self.log.path.name))
         machine.guest_logs[self.name] = self.log
-        machine.must(f"cp /share/{self._file} /run/")
+        machine.must(f"dd if=/share/{file} bs=1M | lzop -dc > /run/{self._file}")
         self.restore()
 
     def outside(self) -> Outside:

@@ -114,7 +114,7 @@ def moved(trusted: Results, slow: Machine, case: Case) -> tuple[Life, list[str]]
     return life, [
         *judge_life.judge_rate(life),
         *judge.judge_printk(report),
-        *judge.judge_suspend(report),
+        *judge_life.judge_move(report),
         *judge.judge_clocks(report, suspended=True),
         *judge.judge_trouble(report),
     ]
