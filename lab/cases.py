@@ -19,6 +19,7 @@ class Case:
     tsc_mode: str = ""
     cmdline: str = ""
     patched: bool = True
+    kind: str = "pv"
     # Guests see the invariant TSC, where the host has it
     itsc: bool = False
 
@@ -28,6 +29,8 @@ class Case:
     def repeat(self, kernel: str) -> str:
         """The command that shows this case again."""
         words = ["make boot", f"KERNEL={kernel}"]
+        if self.kind != "pv":
+            words.append(f"GUEST={self.kind}")
         if self.tsc_mode:
             words.append(f"TSC_MODE={self.tsc_mode}")
         if self.cmdline:
@@ -41,10 +44,11 @@ EMULATED = Case("always-emulate", "always_emulate")
 NATIVE_ON = Case("native-on", "native", "xen_tsc_reliable=on")
 DEFAULT_OFF = Case("default-off", "", "xen_tsc_reliable=off")
 NONSENSE = Case("nonsense", "", "xen_tsc_reliable=maybe")
+PVH = Case("pvh", kind="pvh")
 OLD_DEFAULT = Case("old-default", patched=False)
 OLD_NATIVE = Case("old-native", "native", patched=False)
 
-PATCHED = (DEFAULT, NATIVE, EMULATED, NATIVE_ON, DEFAULT_OFF, NONSENSE)
+PATCHED = (DEFAULT, NATIVE, EMULATED, NATIVE_ON, DEFAULT_OFF, NONSENSE, PVH)
 
 
 class Results:
@@ -83,6 +87,7 @@ class Results:
             self.images.guest,
             tsc_mode=case.tsc_mode,
             cmdline=case.cmdline,
+            kind=case.kind,
             itsc=case.itsc,
         )
 

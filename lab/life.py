@@ -75,6 +75,7 @@ class Jump:
 
     ns: int
     pause: int = 0  # for so many seconds more
+    idle: bool = False  # its readers look once in a while only
 
     @staticmethod
     def create(guest: Guest) -> None:
@@ -94,9 +95,14 @@ class Jump:
         guest.unpause()
 
     def __call__(self, guest: Guest) -> None:
+        if self.idle:
+            guest.phase("pause 100000")
+            guest.wait_state("pausing")
         guest.phase("tick 3")
         self.move(guest)
         guest.wait_ticks(4)
+        guest.phase("pause 0")
+        guest.wait_state("pausing")
         # The jump itself is one thing, how time goes on another
         guest.phase("mark")
         guest.wait_state("marked")

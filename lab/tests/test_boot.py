@@ -11,6 +11,7 @@ from lab import judge
 from lab.boot import Settings
 from lab.cases import Case, explain
 from lab.life import Life
+from lab.witness import GIVEN_UP, KEPT
 
 Check = Callable[[list[str]], None]
 
@@ -31,7 +32,12 @@ def test_policy(case: Case, life: Life, settings: Settings, check: Check) -> Non
     expected = judge.expected_of(
         life.report, case.tsc_mode, case.cmdline, settings.host
     )
-    check(judge.judge_policy(life.report, expected))
+    check(
+        [
+            *judge.judge_kind(life.report, case.kind),
+            *judge.judge_policy(life.report, expected),
+        ]
+    )
 
 
 def test_printk_never_steps_back(life: Life, check: Check) -> None:
@@ -55,3 +61,12 @@ def test_time_leaf_agrees_with_xen(
 
 def test_no_kernel_complaint(life: Life, check: Check) -> None:
     check(judge.judge_trouble(life.report))
+
+
+def test_it_looked_again(case: Case, life: Life, check: Check) -> None:
+    """After the restore, where the TSC was in use."""
+    if life.report.verdicts[0]["verdict"] == "unstable":
+        assert not life.report.grep(KEPT.pattern)
+    else:
+        check([] if len(life.report.grep(KEPT.pattern)) == 1 else ["not kept once"])
+    check([f"given up: {record}" for record in life.report.grep(GIVEN_UP.pattern)])

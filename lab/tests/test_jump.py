@@ -25,6 +25,8 @@ JUMPS = {
     "90-s-forward": 90,
     "5-min-forward": 300,
     "wrapped": -5000,
+    "idle-15-s-back": -15,
+    "idle-wrapped": -5000,
 }
 STANDSTILLS = {"15-s-back": -15, "wrapped": -5000}
 # The guest sleeps for two seconds, and has one to notice: be generous with TCG
@@ -63,7 +65,7 @@ def check(case: Case, life: Life, problems: list[str]) -> None:
 def test_a_jump_is_noticed(results: Results, name: str) -> None:
     seconds = JUMPS[name]
     case = Case(name)
-    life = results.of(case, Jump(seconds * SECOND))
+    life = results.of(case, Jump(seconds * SECOND, idle=name.startswith("idle")))
     problems = [
         *judge_life.judge_given_up(life.report, rf"jumped by {shown(seconds)} ms"),
         *judge_life.judge_jump(life.report, seconds),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""KUnit, in the lab's kernel on a bare virtual machine, without Xen."""
+"""KUnit, in the lab's kernel: on a bare machine without Xen, and in a PV guest."""
 
 from __future__ import annotations
 
@@ -7,28 +7,17 @@ import json
 import subprocess
 from pathlib import Path
 
+from lab.cases import Case, Results
 from lab.common import BUILD
 from lab.tests.tree import KERNEL, TREE, run
 
 SUITES = {"xen_tsc_policy": 128, "xen_tsc_again": 38, "xen_tsc_watch": 61}
 
+GUEST = Case("kunit", "", "kunit.enable=1")
 
-def test_kunit(tmp_path: Path) -> None:
-    log = BUILD / "lab" / "kunit.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    # No init: when the tests are through the kernel panics, and QEMU exits.
-    # fmt: off
-    command = [
-        "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "512",
-        "-display", "none", "-monitor", "none", "-serial", f"file:{log}",
-        "-no-reboot", "-net", "none",
-        "-kernel", str(BUILD / KERNEL / "bzImage"),
-        "-append", "console=ttyS0 kunit.enable=1 panic=-1",
-    ]
-    # fmt: on
-    subprocess.run(command, timeout=300, check=True)
 
-    result = tmp_path / "result.json"
+def check(log: Path, result: Path) -> None:
+    """The log has all suites, and all of them passed."""
     parser = TREE / "tools/testing/kunit/kunit.py"
     done = run("python3", parser, "parse", f"--json={result}", log, cwd=TREE)
     assert done.returncode == 0, f"{done.stdout}\nThe kernel's log: {log}"
@@ -42,3 +31,27 @@ def test_kunit(tmp_path: Path) -> None:
             cases += group["test_cases"]
         assert len(cases) == number
         assert all(case["status"] == "PASS" for case in cases)
+
+
+def test_without_xen(tmp_path: Path) -> None:
+    log = BUILD / "lab" / "kunit.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # No init: when the tests are through the kernel panics, and QEMU exits.
+    # fmt: off
+    command = [
+        "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "512",
+        "-display", "none", "-monitor", "none", "-serial", f"file:{log}",
+        "-no-reboot", "-net", "none",
+        "-kernel", str(BUILD / KERNEL / "bzImage"),
+        "-append", "console=ttyS0 kunit.enable=1 panic=-1",
+    ]
+    # fmt: on
+    subprocess.run(command, timeout=300, check=True)
+    check(log, tmp_path / "result.json")
+
+
+def test_in_a_guest(results: Results, tmp_path: Path) -> None:
+    life = results.of(GUEST)
+    log = tmp_path / "kunit-guest.log"
+    log.write_text("".join(f"{record.text}\n" for record in life.report.kmsg))
+    check(log, tmp_path / "result.json")

@@ -25,7 +25,8 @@ DEFAULT = Case("trusted-default")
 NATIVE = Case("trusted-native", "native")
 ITSC = Case("trusted-itsc", "native", itsc=True)
 CHECKPOINT = Case("trusted-checkpoint")
-HERE = (DEFAULT, NATIVE, ITSC)
+PVH = Case("trusted-pvh", kind="pvh")
+HERE = (DEFAULT, NATIVE, ITSC, PVH)
 MOVED_DEFAULT = Case("moved-default")
 MOVED_ITSC = Case("moved-itsc", "native", itsc=True)
 MOVED_ON = Case("moved-on", "native", ON)
@@ -67,6 +68,7 @@ def test_at_home(trusted: Results, case: Case) -> None:
         case,
         life,
         [
+            *judge.judge_kind(report, case.kind),
             *judge.judge_policy(report, expected),
             *judge.judge_printk(report),
             *judge.judge_suspend(report),
@@ -83,7 +85,7 @@ def test_rows(trusted: Results) -> None:
     rows = {case: trusted.of(case).report.verdicts[0]["row"] for case in HERE}
     # A busy Xen calibrates the pvclock of a native guest badly at times: row 3
     agree = [case for case in HERE if trusted.of(case).report.rates_agree]
-    right = {DEFAULT: "5", NATIVE: "8", ITSC: "7"}
+    right = {DEFAULT: "5", NATIVE: "8", ITSC: "7", PVH: "5"}
     assert {case: rows[case] for case in agree} == {c: right[c] for c in agree}
 
 
