@@ -29,10 +29,7 @@
 
 #include "sched_clock.h"
 
-/*
- * What the hand-over to an unstable clock needs of time in which the clock
- * stands still, and how far ahead of now it does: see there.
- */
+/* How long, and how far ahead, the clock stands still in the hand-over */
 #define XEN_SCHED_CLOCK_STOP_US		2000
 #define XEN_SCHED_CLOCK_AHEAD_NS	100000
 

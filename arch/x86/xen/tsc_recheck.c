@@ -98,7 +98,8 @@ void xen_tsc_hurry(void)
 		return;
 
 	ktime_get_snapshot(&snapshot);
-	if (snapshot.cs_id == CSID_X86_TSC) {
+	if (snapshot.cs_id == CSID_X86_TSC ||
+	    snapshot.cs_id == CSID_X86_TSC_EARLY) {
 		set_tsk_need_resched(current);
 		set_preempt_need_resched();
 	} else {
