@@ -64,9 +64,14 @@ def test_no_kernel_complaint(life: Life, check: Check) -> None:
 
 
 def test_it_looked_again(case: Case, life: Life, check: Check) -> None:
-    """After the restore, where the TSC was in use."""
-    if life.report.verdicts[0]["verdict"] == "unstable":
-        assert not life.report.grep(KEPT.pattern)
-    else:
-        check([] if len(life.report.grep(KEPT.pattern)) == 1 else ["not kept once"])
-    check([f"given up: {record}" for record in life.report.grep(GIVEN_UP.pattern)])
+    """After the restore, unless the TSC was given up at boot."""
+    report = life.report
+    kept, given_up = report.grep(KEPT.pattern), report.grep(GIVEN_UP.pattern)
+    looks = 0 if report.verdicts[0]["verdict"] == "unstable" else 1
+    problems = []
+    if len(kept) + len(given_up) != looks:
+        problems.append(f"it looked {len(kept) + len(given_up)} times, not {looks}")
+    # A rate that Xen took badly at boot (row 3) is another one by now
+    if given_up and report.rates_agree:
+        problems.append(f"the TSC was as good as ever, yet: {given_up[0]}")
+    check(problems)

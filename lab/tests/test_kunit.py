@@ -11,7 +11,7 @@ from lab.cases import Case, Results
 from lab.common import BUILD
 from lab.tests.tree import KERNEL, TREE, run
 
-SUITES = {"xen_tsc_policy": 128, "xen_tsc_again": 38, "xen_tsc_watch": 61}
+SUITES = {"xen_tsc_policy": 128, "xen_tsc_again": 38, "xen_tsc_watch": 63}
 
 GUEST = Case("kunit", "", "kunit.enable=1")
 

@@ -54,6 +54,7 @@ static const struct look_case look_cases[] = {
 	{ "90 s forward", 2 * SEC, 90 * SEC, false },
 	{ "5 minutes back", 4 * MSEC, -300 * SEC, false },
 	{ "5 minutes forward", 4 * MSEC, 300 * SEC, false },
+	{ "the pvclock goes back", -1000 * SEC, 1000 * SEC, false },
 	{ "the TSC starts anew", SEC, -1001 * SEC, false },
 	{ "the TSC wraps: before its start", SEC, -2000 * SEC, false },
 	{ "the TSC stands still for a minute", 60 * SEC, -60 * SEC, false },
