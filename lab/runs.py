@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab.common import LAB, LabError, need_space
 
-RUNS_KEPT = 10
+RUNS_KEPT = 20
 
 
 class Run:

@@ -171,7 +171,7 @@ class Guest:
             if self._ended():
                 self._check_log()
                 raise self._died(f"shut down before tick {number}")
-            self._poll(f"at tick {number}")
+            self._poll(f"at tick {number}, from {len(self.ticks)}")
 
     def pause(self) -> None:
         self.machine.must(f"xl pause {self.domid}")
