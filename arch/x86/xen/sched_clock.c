@@ -3,9 +3,7 @@
  * The scheduler clock of a Xen guest: one source, one offset.
  *
  * The clock reads one of two sources, Xen's pvclock or the TSC, and subtracts
- * one offset.  Choosing another source and carrying on after a suspend are the
- * same operation: take the source, and set the offset such that the clock
- * continues at the value it had.
+ * one offset.  sched_clock_source.c sets both.
  */
 #define pr_fmt(fmt) "xen: scheduler clock: " fmt
 
@@ -19,72 +17,53 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
-#include <asm/barrier.h>
+#include <asm/msr.h>
 #include <asm/pvclock.h>
-#include <asm/timer.h>
+#include <asm/tsc.h>
 #include <asm/xen/hypervisor.h>
 
 #include <xen/interface/xen.h>
 #include <xen/xen-ops.h>
 
 #include "sched_clock.h"
+#include "sched_clock_source.h"
 
 /* How long, and how far ahead, the clock stands still in the hand-over */
 #define XEN_SCHED_CLOCK_STOP_US		2000
 #define XEN_SCHED_CLOCK_AHEAD_NS	100000
 
-enum xen_sched_clock_source {
-	XEN_SCHED_CLOCK_HELD,		/* stands still at zero */
-	XEN_SCHED_CLOCK_PVCLOCK,
-	XEN_SCHED_CLOCK_TSC,
+static u64 xen_sched_clock_read_source(enum xen_sched_clock_source source)
+{
+	switch (source) {
+	case XEN_SCHED_CLOCK_TSC:
+		return rdtsc();
+	case XEN_SCHED_CLOCK_PVCLOCK:
+		return pvclock_clocksource_read_nowd(&__this_cpu_read(xen_vcpu)->time);
+	default:
+		return 0;
+	}
+}
+
+static struct xen_sched_clock xen_clock __read_mostly __aligned(SMP_CACHE_BYTES) = {
+	.active	= &xen_clock.slots[0],
+	.slots	= { { .source = XEN_SCHED_CLOCK_HELD } },
+	.source	= XEN_SCHED_CLOCK_HELD,
+	.read	= xen_sched_clock_read_source,
 };
-
-/**
- * struct xen_sched_clock_data - what a read of the scheduler clock needs
- * @source: where the time is read
- * @offset: subtracted from what @source says, in ns
- */
-struct xen_sched_clock_data {
-	enum xen_sched_clock_source source;
-	u64 offset;
-};
-
-/*
- * A read takes source and offset through one pointer, so that it sees a pair
- * that belongs together even in an NMI that hits the middle of a switch.  A
- * switch fills the next slot in turn.  A reader must not see its slot filled
- * anew, however long its vCPU was not running.  With so many slots it does not:
- * after boot there are three switches at most outside of stop_machine(), which
- * waits for readers.  The TSC is left once, and the hand-over to an unstable
- * clock, which comes once, has two.
- */
-#define XEN_SCHED_CLOCK_SLOTS	4
-
-static struct xen_sched_clock_data
-xen_sched_clock_slots[XEN_SCHED_CLOCK_SLOTS] __read_mostly = {
-	{ .source = XEN_SCHED_CLOCK_PVCLOCK },
-};
-
-static struct xen_sched_clock_data *xen_sched_clock_active __read_mostly =
-	&xen_sched_clock_slots[0];
-
-/* The source whenever the clock is not held */
-static enum xen_sched_clock_source xen_sched_clock_source =
-	XEN_SCHED_CLOCK_PVCLOCK;
 
 /* Orders the switches.  Readers do not care. */
 static DEFINE_RAW_SPINLOCK(xen_sched_clock_lock);
 
-static __always_inline u64
-xen_sched_clock_read_source(enum xen_sched_clock_source source)
+/* Apart from the TSC, so that a read of that needs no stack */
+static noinstr u64
+xen_sched_clock_without_tsc(const struct xen_sched_clock_data *data)
 {
-	if (likely(source == XEN_SCHED_CLOCK_TSC))
-		return native_sched_clock();
+	u64 count = 0;
 
-	if (source == XEN_SCHED_CLOCK_PVCLOCK)
-		return pvclock_clocksource_read_nowd(&__this_cpu_read(xen_vcpu)->time);
+	if (data->source == XEN_SCHED_CLOCK_PVCLOCK)
+		count = pvclock_clocksource_read_nowd(&__this_cpu_read(xen_vcpu)->time);
 
-	return 0;
+	return count - data->offset;
 }
 
 /**
@@ -97,47 +76,31 @@ xen_sched_clock_read_source(enum xen_sched_clock_source source)
  */
 noinstr u64 xen_sched_clock(void)
 {
-	const struct xen_sched_clock_data *clock = READ_ONCE(xen_sched_clock_active);
+	const struct xen_sched_clock_data *data = READ_ONCE(xen_clock.active);
 
-	return xen_sched_clock_read_source(clock->source) - clock->offset;
-}
+	if (likely(data->source == XEN_SCHED_CLOCK_TSC))
+		return xen_sched_clock_value(data, rdtsc());
 
-/*
- * Read @source from now on, and continue at @value (ns).  The caller holds the
- * lock, or is alone.  The time between the caller's taking of @value and the
- * read here is lost, so the clock may stand still for a moment.  It does not
- * step back, but for a CPU that reads it within that moment.
- */
-static void xen_sched_clock_switch(enum xen_sched_clock_source source, u64 value)
-{
-	struct xen_sched_clock_data *next = xen_sched_clock_active + 1;
-
-	if (next == xen_sched_clock_slots + XEN_SCHED_CLOCK_SLOTS)
-		next = xen_sched_clock_slots;
-
-	next->source = source;
-	next->offset = xen_sched_clock_read_source(source) - value;
-	/* Pairs with the READ_ONCE() and its dependent loads in the reader */
-	smp_store_release(&xen_sched_clock_active, next);
+	return xen_sched_clock_without_tsc(data);
 }
 
 /* Stand still, @ahead of now (ns) */
-static void xen_sched_clock_hold(u64 ahead)
+static void xen_sched_clock_stop(u64 ahead)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&xen_sched_clock_lock, flags);
-	xen_sched_clock_switch(XEN_SCHED_CLOCK_HELD, xen_sched_clock() + ahead);
+	xen_sched_clock_hold(&xen_clock, ahead);
 	raw_spin_unlock_irqrestore(&xen_sched_clock_lock, flags);
 }
 
 /* Go on from where the clock stands still */
-static void xen_sched_clock_release(void)
+static void xen_sched_clock_go_on(void)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&xen_sched_clock_lock, flags);
-	xen_sched_clock_switch(xen_sched_clock_source, xen_sched_clock());
+	xen_sched_clock_release(&xen_clock);
 	raw_spin_unlock_irqrestore(&xen_sched_clock_lock, flags);
 }
 
@@ -149,19 +112,20 @@ static void xen_sched_clock_release(void)
  */
 void __init xen_sched_clock_start(void)
 {
-	xen_sched_clock_switch(XEN_SCHED_CLOCK_PVCLOCK, 0);
+	xen_sched_clock_choose(&xen_clock, XEN_SCHED_CLOCK_PVCLOCK, 0);
+	xen_sched_clock_release(&xen_clock);
 }
 
 /**
  * xen_sched_clock_use_tsc - continue on the TSC
  *
- * Context: boot, one CPU, after tsc_early_init(): native_sched_clock() counts
- * jiffies before.
+ * Context: boot, one CPU, interrupts off, after tsc_early_init(): tsc_khz is not
+ * known before.
  */
 void __init xen_sched_clock_use_tsc(void)
 {
-	xen_sched_clock_source = XEN_SCHED_CLOCK_TSC;
-	xen_sched_clock_release();
+	xen_clock.mult = xen_sched_clock_mult(tsc_khz);
+	xen_sched_clock_choose(&xen_clock, XEN_SCHED_CLOCK_TSC, xen_sched_clock());
 
 	pr_info("TSC\n");
 }
@@ -188,12 +152,12 @@ void __init xen_sched_clock_use_pvclock(void)
  */
 u64 xen_sched_clock_from_tsc(u64 tsc)
 {
-	const struct xen_sched_clock_data *clock = READ_ONCE(xen_sched_clock_active);
+	const struct xen_sched_clock_data *data = READ_ONCE(xen_clock.active);
 
-	if (clock->source != XEN_SCHED_CLOCK_TSC)
+	if (data->source != XEN_SCHED_CLOCK_TSC)
 		return xen_sched_clock();
 
-	return native_sched_clock_from_tsc(tsc) - clock->offset;
+	return xen_sched_clock_value(data, tsc);
 }
 
 /**
@@ -212,9 +176,8 @@ void xen_sched_clock_leave_tsc(u64 value)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&xen_sched_clock_lock, flags);
-	xen_sched_clock_source = XEN_SCHED_CLOCK_PVCLOCK;
-	if (xen_sched_clock_active->source == XEN_SCHED_CLOCK_TSC)
-		xen_sched_clock_switch(XEN_SCHED_CLOCK_PVCLOCK, value);
+	if (xen_clock.source == XEN_SCHED_CLOCK_TSC)
+		xen_sched_clock_choose(&xen_clock, XEN_SCHED_CLOCK_PVCLOCK, value);
 	raw_spin_unlock_irqrestore(&xen_sched_clock_lock, flags);
 }
 
@@ -241,13 +204,13 @@ static void xen_sched_clock_hand_over(struct work_struct *work)
 
 	/* The core blames a "broken BIOS".  Say first what really happened. */
 	pr_info("%s, not stable any more\n",
-		xen_sched_clock_source == XEN_SCHED_CLOCK_TSC ? "TSC" : "pvclock");
+		xen_clock.source == XEN_SCHED_CLOCK_TSC ? "TSC" : "pvclock");
 
 	preempt_disable();
-	xen_sched_clock_hold(XEN_SCHED_CLOCK_AHEAD_NS);
+	xen_sched_clock_stop(XEN_SCHED_CLOCK_AHEAD_NS);
 	sched_clock_tick_stable();
 	udelay(XEN_SCHED_CLOCK_STOP_US);
-	xen_sched_clock_release();
+	xen_sched_clock_go_on();
 	preempt_enable();
 
 	clear_sched_clock_stable();
@@ -274,26 +237,29 @@ void xen_sched_clock_mark_unstable(void)
 }
 
 /**
- * xen_sched_clock_save - hold the scheduler clock before the guest is suspended
+ * xen_sched_clock_save - hold the scheduler clock before the guest sleeps
  *
  * Reads return the value of this moment until xen_sched_clock_restore(): what
  * the sources say between the suspend hypercall and the remapping of the
  * vcpu_info is stale, another host's, or both.
  *
- * Context: stop_machine() with interrupts off.
+ * Context: one CPU, interrupts off; in stop_machine() or as
+ * x86_platform.save_sched_clock_state().
  */
 void xen_sched_clock_save(void)
 {
-	xen_sched_clock_hold(0);
+	xen_sched_clock_stop(0);
 }
 
 /**
  * xen_sched_clock_restore - continue from where the scheduler clock was held
  *
- * Context: stop_machine() with interrupts off.  This CPU's vcpu_info must be
- * mapped again, and pvclock_resume() called.
+ * Context: as xen_sched_clock_save(), or x86_platform.restore_sched_clock_state().
+ * This CPU's vcpu_info must be mapped again.
  */
 void xen_sched_clock_restore(void)
 {
-	xen_sched_clock_release();
+	/* What the pvclock has returned last may be of another host */
+	pvclock_resume();
+	xen_sched_clock_go_on();
 }
