@@ -22,6 +22,8 @@ class Case:
     kind: str = "pv"
     # Guests see the invariant TSC, where the host has it
     itsc: bool = False
+    # It has a vCPU for itself for so many ms, before all else
+    spin: int = 0
 
     def __str__(self) -> str:
         return self.name
@@ -93,7 +95,7 @@ class Results:
 
     def _run(self, case: Case, event: Event) -> Life | RunError:
         try:
-            life = live(self.guest(case), event, quiet=True)
+            life = live(self.guest(case), event, spin=case.spin, quiet=True)
         except RunError as error:
             self._dead = isinstance(error, MachineDied)
             self.tell(f"{case}: lost: {str(error).splitlines()[0]}")

@@ -121,8 +121,17 @@ class Choose:
         tick(guest, TICKS)
 
 
-def live(guest: Guest, event: Event = save_and_restore, *, quiet: bool = False) -> Life:
-    """One guest at a time: what it measures must not depend on a neighbour."""
+def live(
+    guest: Guest,
+    event: Event = save_and_restore,
+    *,
+    spin: int = 0,
+    quiet: bool = False,
+) -> Life:
+    """One guest at a time: what it measures must not depend on a neighbour.
+
+    It may spin first, for so many ms, with nothing else to do.
+    """
     start = last = time.monotonic()
 
     def stage(text: str) -> None:
@@ -140,6 +149,9 @@ def live(guest: Guest, event: Event = save_and_restore, *, quiet: bool = False) 
             guest.create()
         guest.wait_state("up")
         stage("booted")
+        if spin:
+            guest.phase(f"spin {spin}")
+            guest.wait_state("spun")
         guest.phase("measure")
         guest.wait_state("ready")
         stage("measured, its readers run")

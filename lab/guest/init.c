@@ -10,6 +10,7 @@
  *   pause USEC		pausing		its readers pause after each look
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
+ *   spin MSEC		spun		had a vCPU for itself for so long
  *   finish		done		has looked again, and shows its report
  *   off				powers off
  *
@@ -33,7 +34,7 @@
 static int kmsg = -1;
 
 /* The kernel shows a record to readers once it has its newline */
-static void log_line(const char *line)
+void log_line(const char *line)
 {
 	if (kmsg >= 0 && write(kmsg, line, strlen(line)) < 0)
 		perror("witness: /dev/kmsg");
@@ -131,6 +132,12 @@ static void mark(void)
 	set_state("marked");
 }
 
+static void spin_for(unsigned int msec)
+{
+	spin_alone(msec);
+	set_state("spun");
+}
+
 static void finish(void)
 {
 	readers_run_on(1000);
@@ -168,6 +175,8 @@ int main(void)
 			pause_readers(number);
 		else if (sscanf(phase, "clocksource %31s", name) == 1)
 			choose_clocksource(name);
+		else if (sscanf(phase, "spin %u", &number) == 1)
+			spin_for(number);
 		else if (!strcmp(phase, "mark"))
 			mark();
 		else if (!strcmp(phase, "finish"))

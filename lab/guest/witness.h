@@ -55,7 +55,11 @@ void readers_mark(void);
 void readers_pause(unsigned int usec);
 void readers_report(void);
 
+/* spin.c */
+void spin_alone(unsigned int msec);
+
 /* init.c */
+void log_line(const char *line);
 void __noreturn __printf(1, 2) die(const char *format, ...);
 
 #endif

@@ -28,6 +28,7 @@ ORDER = (
     "dom0",
     "boot",
     "gain",
+    "nohz",
     "trusted",
     "jump",
     "series",
