@@ -6,7 +6,7 @@
  *   lab		guest
  *			up		has booted
  *   measure		ready		has measured, its readers run
- *   tick N		tick 0 to N	is two seconds apart
+ *   tick N		tick 0 to N	is two seconds apart, and says its clocks
  *   pause USEC		pausing		its readers pause after each look
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
@@ -81,18 +81,22 @@ static void next_phase(char phase[32])
 		xenbus_wait();
 }
 
-/* Sleeps by the clock that the kernel keeps: the lab counts the time between */
+/*
+ * Sleeps by the clock that the kernel keeps.  The lab counts the time between,
+ * and compares CLOCK_MONOTONIC and CLOCK_BOOTTIME, in ns, with its own.
+ */
 static void run_ticks(unsigned int ticks)
 {
 	struct timespec next;
 	unsigned int i;
-	char state[32];
+	char state[64];
 
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	for (i = 0; i <= ticks; i++, next.tv_sec += 2) {
 		if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL))
 			die("a sleep was cut short");
-		snprintf(state, sizeof(state), "tick %u", i);
+		snprintf(state, sizeof(state), "tick %u %lld %lld", i,
+			 read_clock(CLOCK_MONOTONIC), read_clock(CLOCK_BOOTTIME));
 		set_state(state);
 	}
 }
@@ -115,6 +119,7 @@ static void measure(void)
 	report_facts("before");
 	report_costs();
 	readers_start();
+	sleepers_start();
 	log_line("witness: ready\n");
 	set_state("ready");
 }
@@ -122,6 +127,7 @@ static void measure(void)
 static void pause_readers(unsigned int usec)
 {
 	readers_pause(usec);
+	sleepers_pause(usec);
 	set_state("pausing");
 }
 
@@ -134,8 +140,10 @@ static void mark(void)
 static void finish(void)
 {
 	readers_run_on(1000);
+	sleepers_run_on(10);
 	log_line("witness: finishing\n");
 	readers_report();
+	sleepers_report();
 	report_facts("after");
 	report_kmsg();
 	send_report();
