@@ -31,7 +31,7 @@ class Life:
     @property
     def ticks(self) -> list[float]:
         """How long the last ticks took, in seconds by dom0's clock."""
-        times = self.guest.ticks[-TICKS - 1 :]
+        times = [tick.at for tick in self.guest.ticks[-TICKS - 1 :]]
         return [two - one for one, two in zip(times, times[1:])]
 
 

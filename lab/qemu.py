@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from lab.command import qemu_command
 from lab.common import LabError, need, say
@@ -37,6 +37,14 @@ KERNEL_DEAD = re.compile(
     r"|rcu: INFO: .* stall|blocked for more than"
 )
 DOM0_FAILED = re.compile(r"^lab dom0: ")
+
+
+class Tick(NamedTuple):
+    """When a guest's tick came by dom0's clock, and what its own said; in seconds."""
+
+    at: float
+    monotonic: float
+    boottime: float
 
 
 class RunError(LabError):
@@ -82,8 +90,7 @@ class Machine:
         self._symbols = images.symbols
         self.host = host
         self.states: dict[int, str] = {}
-        # When a guest's ticks came, in seconds by dom0's clock
-        self.ticks: dict[int, list[float]] = {}
+        self.ticks: dict[int, list[Tick]] = {}
         self.gone = 0
         self.limit = RUN_LIMIT
         self.guest_logs: dict[str, Log] = {}
@@ -136,7 +143,9 @@ class Machine:
             domid, uptime, state = rest.split(" ", 2)
             self.states[int(domid)] = state
             if state.startswith("tick "):
-                self.ticks.setdefault(int(domid), []).append(float(uptime))
+                clocks = (int(ns) / 1e9 for ns in state.split()[2:])
+                tick = Tick(float(uptime), *clocks)
+                self.ticks.setdefault(int(domid), []).append(tick)
         elif word == "gone":
             self.gone += 1
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from lab.common import LabError
 
 CLOCKS = ("monotonic", "raw", "boottime")
+ACCOUNTS = ("stolen", "total")
 VERDICT = re.compile(
     r"xen: TSC (?P<verdict>reliable|unverified|unstable): (?P<reason>.*) "
     r"\(row (?P<row>\d+), mode (?P<mode>\w+), (?P<delivery>emulated|native), "
@@ -52,6 +53,24 @@ class Steps:
     leap: int
     before: int
     after: int
+
+
+@dataclass(frozen=True)
+class Sleeper:
+    """How a vCPU's timers fired; late is the biggest, in nanoseconds."""
+
+    wakes: int
+    early: int
+    late: int
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the kernel counted of a vCPU's time, in nanoseconds."""
+
+    back: int
+    ahead: int  # of the time that had passed
+    counted: int
 
 
 @dataclass(frozen=True)
@@ -116,6 +135,21 @@ class Report:
             for clock in CLOCKS
         }
         return passed["boottime"] - passed["monotonic"]
+
+    # The sleepers
+
+    @property
+    def sleepers(self) -> dict[int, Sleeper]:
+        return {
+            vcpu: Sleeper(*map(int, self.fact(f"sleeper.{vcpu}").split()))
+            for vcpu in self.vcpus
+        }
+
+    def accounts(self, name: str) -> dict[int, Account]:
+        return {
+            vcpu: Account(*map(int, self.fact(f"account.{vcpu}.{name}").split()))
+            for vcpu in self.vcpus
+        }
 
     # The kernel's log
 

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from lab.common import LabError
 from lab.log import Log
-from lab.qemu import GUEST_QUIET_LIMIT, KERNEL_DEAD, Machine, RunError
+from lab.qemu import (
+    GUEST_QUIET_LIMIT,
+    KERNEL_DEAD,
+    Machine,
+    OrderFailed,
+    RunError,
+    Tick,
+)
 
 WITNESS_FAILED = re.compile(r"witness: FAILED")
 GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|{WITNESS_FAILED.pattern}")
@@ -18,6 +25,10 @@ GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|{WITNESS_FAILED.pattern}")
 # under TCG.  That it failed, any kernel prints with a stamp of long ago, as the
 # vCPU's clock stands still until its first tick.  More loops than needed do no harm.
 PVH_WORDS = "lpj=16000000"
+
+
+# The time in dom0, among what else an order prints
+STAMP = "read -r now _ < /proc/uptime && echo at $now"
 
 
 class GuestDied(RunError):
@@ -112,10 +123,11 @@ class Guest:
         options = "-e -p" if paused else "-e"
         self._start(f"xl create {options} /share/{self.name}.cfg")
 
-    def _start(self, command: str) -> None:
+    def _start(self, command: str) -> str:
         self._gone = self.machine.gone
         text = self.machine.must(f"{command} && xl domid {self.name}")
         self.domid = int(text.split()[-1])
+        return text
 
     def _died(self, what: str) -> GuestDied:
         self.log.poll()
@@ -161,8 +173,8 @@ class Guest:
         self.machine.must(f"xenstore-write {path} '{phase}'")
 
     @property
-    def ticks(self) -> list[float]:
-        """When its ticks came on this machine, in seconds by dom0's clock."""
+    def ticks(self) -> list[Tick]:
+        """Those that came on this machine."""
         return self.machine.ticks.get(self.domid, [])
 
     def wait_ticks(self, number: int) -> None:
@@ -206,6 +218,43 @@ class Guest:
     def restore(self) -> None:
         file = f"/run/{self._file}"
         self._start(f"xl restore -e {file} && rm {file}")
+
+    def nap(self) -> list[float]:
+        """Both in one go, with dom0's time before and after each."""
+        file = f"/run/{self._file}"
+        orders = (
+            f"{STAMP} && xl save {self.name} {file} && {STAMP}",
+            f"{STAMP} && xl restore -e {file} && {STAMP} && rm {file}",
+        )
+        text = self._start(" && ".join(orders))
+        self._check_log()
+        return [float(at) for at in re.findall(r"^at ([\d.]+)$", text, re.MULTILINE)]
+
+    def _fail(self, command: str, said: str) -> None:
+        """Not for another reason than the one that was made up."""
+        status, text = self.machine.order(command)
+        if not status or said not in text:
+            raise OrderFailed(
+                f"in dom0, '{command}' was to fail with '{said}':\n{text}"
+            )
+        self._check_log()
+
+    def fail_to_save(self) -> None:
+        small = "/run/small"
+        self.machine.must(
+            f"mkdir -p {small} && mount -t tmpfs -o size=4m tmpfs {small}"
+        )
+        self._fail(f"xl save {self.name} {small}/{self._file}", "No space left")
+        self.machine.must(f"umount {small}")
+
+    def migrate(self) -> None:
+        """To this very machine, live."""
+        self._start(f"xl migrate -s '' {self.name} 'xl migrate-receive -e'")
+
+    def fail_to_migrate(self) -> None:
+        receive = "xl migrate-receive -e | head -n 1"
+        self._fail(f"xl migrate -s '' {self.name} '{receive}'", "resum")
+        self.machine.order(f"xl destroy {self.name}--incoming")
 
     def move_to(self, machine: Machine) -> None:
         """Wake up on another machine, after save(share=True) on this one.

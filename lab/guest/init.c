@@ -6,11 +6,13 @@
  *   lab		guest
  *			up		has booted
  *   measure		ready		has measured, its readers run
- *   tick N		tick 0 to N	is two seconds apart
+ *   tick N		tick 0 to N	is two seconds apart, and says its clocks
  *   pause USEC		pausing		its readers pause after each look
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
  *   spin MSEC		spun		had a vCPU for itself for so long
+ *   trace CLOCK		tracing		ftrace records what printk says
+ *   functions		traced		had all of the kernel's functions traced
  *   finish		done		has looked again, and shows its report
  *   off				powers off
  *
@@ -58,7 +60,7 @@ void die(const char *format, ...)
 	exit(1);
 }
 
-static void mount_or_die(const char *type, const char *where)
+void mount_or_die(const char *type, const char *where)
 {
 	/* The initramfs holds no directories; those below /sys exist by then */
 	mkdir(where, 0755);
@@ -82,18 +84,22 @@ static void next_phase(char phase[32])
 		xenbus_wait();
 }
 
-/* Sleeps by the clock that the kernel keeps: the lab counts the time between */
+/*
+ * Sleeps by the clock that the kernel keeps.  The lab counts the time between,
+ * and compares CLOCK_MONOTONIC and CLOCK_BOOTTIME, in ns, with its own.
+ */
 static void run_ticks(unsigned int ticks)
 {
 	struct timespec next;
 	unsigned int i;
-	char state[32];
+	char state[64];
 
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	for (i = 0; i <= ticks; i++, next.tv_sec += 2) {
 		if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL))
 			die("a sleep was cut short");
-		snprintf(state, sizeof(state), "tick %u", i);
+		snprintf(state, sizeof(state), "tick %u %lld %lld", i,
+			 read_clock(CLOCK_MONOTONIC), read_clock(CLOCK_BOOTTIME));
 		set_state(state);
 	}
 }
@@ -116,6 +122,7 @@ static void measure(void)
 	report_facts("before");
 	report_costs();
 	readers_start();
+	sleepers_start();
 	log_line("witness: ready\n");
 	set_state("ready");
 }
@@ -123,6 +130,7 @@ static void measure(void)
 static void pause_readers(unsigned int usec)
 {
 	readers_pause(usec);
+	sleepers_pause(usec);
 	set_state("pausing");
 }
 
@@ -138,13 +146,28 @@ static void spin_for(unsigned int msec)
 	set_state("spun");
 }
 
+static void trace(const char *clock)
+{
+	trace_start(clock);
+	set_state("tracing");
+}
+
+static void functions(void)
+{
+	trace_functions();
+	set_state("traced");
+}
+
 static void finish(void)
 {
 	readers_run_on(1000);
+	sleepers_run_on(10);
 	log_line("witness: finishing\n");
 	readers_report();
+	sleepers_report();
 	report_facts("after");
 	report_kmsg();
+	trace_report();
 	send_report();
 	set_state("done");
 }
@@ -177,6 +200,10 @@ int main(void)
 			choose_clocksource(name);
 		else if (sscanf(phase, "spin %u", &number) == 1)
 			spin_for(number);
+		else if (sscanf(phase, "trace %31s", name) == 1)
+			trace(name);
+		else if (!strcmp(phase, "functions"))
+			functions();
 		else if (!strcmp(phase, "mark"))
 			mark();
 		else if (!strcmp(phase, "finish"))

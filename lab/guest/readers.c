@@ -15,8 +15,6 @@
 
 #include "witness.h"
 
-#define MAX_READERS	8
-
 static const struct {
 	clockid_t id;
 	const char *name;
@@ -44,7 +42,7 @@ static struct reader {
 	struct steps steps[CLOCKS];
 	struct steps earlier[CLOCKS];	/* up to the mark */
 	bool marked;
-} readers[MAX_READERS];
+} readers[MAX_VCPUS];
 
 static unsigned int nr_readers;
 static atomic_bool mark;
@@ -54,12 +52,23 @@ static atomic_bool stop;
 /* The latest reading that any vCPU has finished */
 static atomic_llong latest[CLOCKS];
 
-static __s64 read_clock(clockid_t id)
+__s64 read_clock(clockid_t id)
 {
 	struct timespec ts;
 
 	clock_gettime(id, &ts);
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+/* For the thread that calls this */
+void stay_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("cannot stay on vCPU %d: %s", cpu, strerror(errno));
 }
 
 static void look(unsigned int clock, struct steps *s)
@@ -111,13 +120,9 @@ static void *reader_main(void *arg)
 {
 	struct reader *r = arg;
 	__u32 was = incarnation();
-	cpu_set_t set;
 	unsigned int i;
 
-	CPU_ZERO(&set);
-	CPU_SET(r->cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("no reader on vCPU %d: %s", r->cpu, strerror(errno));
+	stay_on(r->cpu);
 	for (i = 0; i < CLOCKS; i++)
 		r->steps[i].last = read_clock(clocks[i].id);
 
@@ -153,7 +158,7 @@ void readers_start(void)
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	int error, i;
 
-	for (i = 0; i < cpus && i < MAX_READERS; i++) {
+	for (i = 0; i < cpus && i < MAX_VCPUS; i++) {
 		readers[i].cpu = i;
 		error = pthread_create(&readers[i].thread, NULL, reader_main,
 				       &readers[i]);
@@ -167,7 +172,7 @@ void readers_start(void)
 /* Until every reader has read so many times more; counted, never timed */
 void readers_run_on(unsigned long reads)
 {
-	unsigned long goal[MAX_READERS];
+	unsigned long goal[MAX_VCPUS];
 	unsigned int i;
 
 	for (i = 0; i < nr_readers; i++)

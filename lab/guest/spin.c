@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,14 +24,6 @@ struct spin {
 	unsigned long timers;	/* that have interrupted it */
 	unsigned long irq_time;	/* that was charged meanwhile, in 1/100 s */
 };
-
-static __s64 read_clock(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
-}
 
 /* How often the timer of a vCPU has fired */
 static unsigned long timers_of(int cpu)
@@ -79,16 +70,6 @@ static unsigned long irq_time_of(int cpu)
 	return irq + softirq;
 }
 
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("cannot run on vCPU %d: %s", cpu, strerror(errno));
-}
-
 static void *spin_main(void *arg)
 {
 	struct spin *spin = arg;
@@ -97,7 +78,7 @@ static void *spin_main(void *arg)
 	unsigned long timers, irq_time;
 	char line[64];
 
-	pin(spin->cpu);
+	stay_on(spin->cpu);
 	timers = timers_of(spin->cpu);
 	irq_time = irq_time_of(spin->cpu);
 	now = read_clock(CLOCK_MONOTONIC);
@@ -139,7 +120,7 @@ void spin_alone(unsigned int msec)
 	pthread_t thread;
 	int error;
 
-	pin(0);
+	stay_on(0);
 	error = pthread_create(&thread, NULL, spin_main, &spin);
 	if (error)
 		die("cannot start a thread: %s", strerror(error));

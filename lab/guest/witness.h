@@ -8,10 +8,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include <linux/types.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define MAX_VCPUS	8
 
 /* The time leaf of the Xen CPUID range, subleaf 0 */
 struct time_leaf {
@@ -49,16 +51,49 @@ void report_kmsg(void);
 void report_costs(void);
 
 /* readers.c: one thread on each vCPU that never stops reading the clocks */
+__s64 read_clock(clockid_t id);
+void stay_on(int cpu);
 void readers_start(void);
 void readers_run_on(unsigned long reads);
 void readers_mark(void);
 void readers_pause(unsigned int usec);
 void readers_report(void);
 
+/* accounts.c: what the kernel counts of a vCPU's time, in ns */
+enum {
+	ACCOUNT_STOLEN,
+	ACCOUNT_TOTAL,
+	ACCOUNTS,
+};
+
+struct accounts {
+	int cpu;
+	__s64 opened;
+	__s64 first[ACCOUNTS];
+	__s64 last[ACCOUNTS];
+	__s64 back[ACCOUNTS];	/* biggest step back */
+	__s64 ahead[ACCOUNTS];	/* biggest lead over the time that passed */
+};
+
+void accounts_open(struct accounts *a, int cpu);
+void accounts_look(struct accounts *a);
+void accounts_report(const struct accounts *a);
+
+/* sleepers.c: one thread on each vCPU that sleeps in a timer, again and again */
+void sleepers_start(void);
+void sleepers_run_on(unsigned long wakes);
+void sleepers_pause(unsigned int usec);
+void sleepers_report(void);
 /* spin.c */
 void spin_alone(unsigned int msec);
 
+/* trace.c */
+void trace_start(const char *clock);
+void trace_functions(void);
+void trace_report(void);
+
 /* init.c */
+void mount_or_die(const char *type, const char *where);
 void log_line(const char *line);
 void __noreturn __printf(1, 2) die(const char *format, ...);
 

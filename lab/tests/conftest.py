@@ -23,6 +23,7 @@ ORDER = (
     "lint",
     "lab",
     "hosts",
+    "naps",
     "fuzz",
     "kunit",
     "dom0",
@@ -30,6 +31,7 @@ ORDER = (
     "gain",
     "nohz",
     "trusted",
+    "sleep",
     "jump",
     "series",
 )

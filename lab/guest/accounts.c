@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the kernel counts of a vCPU's time, in all and as stolen.  Neither may go
+ * back, nor run ahead of the time that has passed: a kernel whose steal clock
+ * went back once calls all time stolen, for ages.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "witness.h"
+
+/* The columns of /proc/stat, the last of which is stolen time; what comes after
+ * it is part of others.  In ticks of 10 ms.
+ */
+#define COLUMNS	8
+#define TICK_NS	10000000LL
+
+static void read_accounts(int cpu, __s64 seen[ACCOUNTS])
+{
+	unsigned long long ticks[COLUMNS];
+	char line[512];
+	int found = -1;
+	FILE *file;
+	int i;
+
+	file = fopen("/proc/stat", "r");
+	if (!file)
+		die("cannot open /proc/stat");
+	while (found != cpu && fgets(line, sizeof(line), file))
+		if (sscanf(line, "cpu%d %llu %llu %llu %llu %llu %llu %llu %llu",
+			   &found, &ticks[0], &ticks[1], &ticks[2], &ticks[3],
+			   &ticks[4], &ticks[5], &ticks[6], &ticks[7]) != 9)
+			found = -1;
+	fclose(file);
+	if (found != cpu)
+		die("/proc/stat has no vCPU %d", cpu);
+
+	seen[ACCOUNT_STOLEN] = ticks[COLUMNS - 1] * TICK_NS;
+	seen[ACCOUNT_TOTAL] = 0;
+	for (i = 0; i < COLUMNS; i++)
+		seen[ACCOUNT_TOTAL] += ticks[i] * TICK_NS;
+}
+
+/* CLOCK_BOOTTIME goes on while the guest sleeps, and so do the accounts */
+void accounts_open(struct accounts *a, int cpu)
+{
+	a->cpu = cpu;
+	a->opened = read_clock(CLOCK_BOOTTIME);
+	read_accounts(cpu, a->first);
+	memcpy(a->last, a->first, sizeof(a->last));
+}
+
+void accounts_look(struct accounts *a)
+{
+	__s64 seen[ACCOUNTS], passed;
+	unsigned int i;
+
+	read_accounts(a->cpu, seen);
+	passed = read_clock(CLOCK_BOOTTIME) - a->opened;
+	for (i = 0; i < ACCOUNTS; i++) {
+		__s64 counted = seen[i] - a->first[i];
+
+		if (a->last[i] - seen[i] > a->back[i])
+			a->back[i] = a->last[i] - seen[i];
+		if (counted - passed > a->ahead[i])
+			a->ahead[i] = counted - passed;
+		a->last[i] = seen[i];
+	}
+}
+
+void accounts_report(const struct accounts *a)
+{
+	static const char * const names[ACCOUNTS] = {
+		[ACCOUNT_STOLEN] = "stolen",
+		[ACCOUNT_TOTAL] = "total",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ACCOUNTS; i++)
+		say("account.%d.%s %lld %lld %lld", a->cpu, names[i], a->back[i],
+		    a->ahead[i], a->last[i] - a->first[i]);
+}

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Judges of the sleep, without QEMU: what is wrong must be called wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import judge_sleep
+from lab.life import Life
+from lab.qemu import Tick
+from lab.sleep import Cycles, Nap
+from lab.tests.test_lab import RECORDED
+from lab.witness import parse
+
+# Of a guest that sleeps for 1.5 s of every 3, as dom0 sees it, and of dom0
+TICKS = [Tick(100.0 + 3 * n, 10.0 + 1.5 * n, 10.0 + 3 * n) for n in range(4)]
+NAPS = [Nap(at, at + 1.0, at + 1.25, at + 2.0) for at in (100.5, 103.5, 106.5)]
+
+
+def test_recorded_sleep_is_right() -> None:
+    report = parse(RECORDED)
+    assert not judge_sleep.judge_sleepers(report)
+    assert not judge_sleep.judge_accounts(report)
+    assert not judge_sleep.judge_naps(report, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("sleeper.0 182 0 ", "sleeper.0 182 1 ", "vCPU 0 woke early 1 times"),
+        ("180 0 35130462", "180 0 9000000000", "vCPU 1 woke 9000000000 ns late"),
+        ("sleeper.1 180 ", "sleeper.1 0 ", "vCPU 1 never woke"),
+        ("0.stolen 0 0 ", "0.stolen 10000000 0 ", "stolen time steps back 10000000 ns"),
+        ("1.total 0 0 ", "1.total 10000000 0 ", "total time steps back 10000000 ns"),
+        ("1.stolen 0 0 ", "1.stolen 0 600000000000 ", "runs 600000000000 ns ahead"),
+        ("0.total 0 0 ", "0.total 0 600000000000 ", "runs 600000000000 ns ahead"),
+    ],
+)
+def test_wrong_sleep_is_wrong(old: str, new: str, complaint: str) -> None:
+    assert old in RECORDED
+    report = parse(RECORDED.replace(old, new))
+    found = judge_sleep.judge_sleepers(report) + judge_sleep.judge_accounts(report)
+    assert len(found) == 1 and complaint in found[0], found
+
+
+def cycles(ticks: list[Tick], naps: list[Nap]) -> list[str]:
+    """What is said of a guest of the recorded report, which slept so often."""
+    number = len(naps)
+    report = parse(RECORDED.replace("2596127 2\n", f"2596127 {1 + number}\n"))
+    life = Life(None, report, {}, 0.0)  # type: ignore[arg-type]
+    return judge_sleep.judge_cycles(
+        Cycles(number, lambda text: None, naps, ticks), life
+    )
+
+
+def later(number: int, **change: float) -> list[Tick]:
+    """The ticks, of which all from a certain one on are off by so much."""
+    return [
+        replace_tick(tick, change) if index >= number else tick
+        for index, tick in enumerate(TICKS)
+    ]
+
+
+def replace_tick(tick: Tick, change: dict[str, float]) -> Tick:
+    return tick._replace(**{k: getattr(tick, k) + v for k, v in change.items()})
+
+
+@pytest.mark.parametrize(
+    ("ticks", "complaint"),
+    [
+        (TICKS, ""),
+        (later(1, at=0.9), ""),
+        (later(2, at=1.1), "CLOCK_BOOTTIME is off by -1.100 s in cycle 2"),
+        (later(3, boottime=1.1), "CLOCK_BOOTTIME is off by 1.100 s in cycle 3"),
+        # Of the sleep it must count neither too little nor too much
+        (later(2, monotonic=-0.7), "in cycle 2 the clocks say that 2.200 s were slept"),
+        (later(3, monotonic=1.4), "in cycle 3 the clocks say that 0.100 s were slept"),
+        (later(1, boottime=-1.4), "in cycle 1 the clocks say that 0.100 s were slept"),
+    ],
+)
+def test_cycles(ticks: list[Tick], complaint: str) -> None:
+    found = cycles(ticks, NAPS)
+    assert bool(found) == bool(complaint)
+    assert not complaint or any(complaint in problem for problem in found), found
+
+
+def test_cycles_are_counted() -> None:
+    report = parse(RECORDED)
+    life = Life(None, report, {}, 0.0)  # type: ignore[arg-type]
+    found = judge_sleep.judge_cycles(
+        Cycles(3, lambda text: None, NAPS, list(TICKS)), life
+    )
+    assert found and "3 naps, yet incarnations" in found[0]
