@@ -18,7 +18,7 @@ export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES V
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check fuzz soak kernel kernels series apply clean distclean
+.PHONY: help boot check fuzz soak kernel kernels probes series apply clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -51,7 +51,7 @@ boot:
 
 check:
 	@scripts/setup check
-	@$(MAKE) -s kernels
+	@$(MAKE) -s kernels probes
 	@python3 -m pytest lab/tests
 
 fuzz:
@@ -72,6 +72,11 @@ kernel:
 kernels:
 	@scripts/kernel $(KERNEL) none
 	@scripts/kernel $(KERNEL)
+
+# The same with the lab's probes in them, for tests
+probes:
+	@scripts/kernel $(KERNEL) none probe
+	@scripts/kernel $(KERNEL) probe
 
 series: kernel
 	@echo 'build/$(KERNEL)/series:' && ls build/$(KERNEL)/series

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import judge
-from lab.common import BUILD, LabError, run_main, say
+from lab.common import BUILD, TOP, LabError, run_main, say
 from lab.expect import Expectation
 from lab.hosts import Host, Xen, check_accel, check_cmdline, check_guest
 from lab.hosts import check_tsc_mode, choose_host, choose_xen
@@ -38,21 +38,22 @@ class Settings:
 
     @property
     def patched(self) -> Path:
-        return kernel_image(self.kernel)
+        return self.image()
 
     @property
     def unpatched(self) -> Path:
-        return kernel_image(f"{self.kernel}-none")
+        return self.image(patched=False)
 
-
-def kernel_image(directory: str) -> Path:
-    image = BUILD / directory / "bzImage"
-    if not image.exists():
-        raise LabError(
-            f"there is no kernel build/{directory}/bzImage\n"
-            "    Build it with: make kernel (and make kernel SERIES=none)"
-        )
-    return image
+    def image(self, *, patched: bool = True, probe: bool = False) -> Path:
+        """One of the kernels that scripts/kernel builds."""
+        words = [self.kernel, *([] if patched else ["none"]), *(["probe"] * probe)]
+        image = BUILD / "-".join(words) / "bzImage"
+        if not image.exists():
+            raise LabError(
+                f"there is no kernel {image.parent.relative_to(TOP)}/bzImage\n"
+                f"    Build it with: scripts/kernel {' '.join(words)}"
+            )
+        return image
 
 
 def settings_from(environment: dict[str, str]) -> Settings:

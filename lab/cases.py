@@ -19,6 +19,8 @@ class Case:
     tsc_mode: str = ""
     cmdline: str = ""
     patched: bool = True
+    # The kernel has the lab's probes in it
+    probe: bool = False
     kind: str = "pv"
     # Guests see the invariant TSC, where the host has it
     itsc: bool = False
@@ -49,6 +51,9 @@ NONSENSE = Case("nonsense", "", "xen_tsc_reliable=maybe")
 PVH = Case("pvh", kind="pvh")
 OLD_DEFAULT = Case("old-default", patched=False)
 OLD_NATIVE = Case("old-native", "native", patched=False)
+
+# Has a kernel with the lab's probes use them
+PROBE = "kunit.enable=1 kunit.filter_glob=xen_probe"
 
 PATCHED = (DEFAULT, NATIVE, EMULATED, NATIVE_ON, DEFAULT_OFF, NONSENSE, PVH)
 
@@ -85,7 +90,7 @@ class Results:
         return Guest(
             self.machine,
             case.name,
-            settings.patched if case.patched else settings.unpatched,
+            settings.image(patched=case.patched, probe=case.probe),
             self.images.guest,
             tsc_mode=case.tsc_mode,
             cmdline=case.cmdline,

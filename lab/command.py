@@ -23,7 +23,8 @@ def accelerator(host: Host) -> list[str]:
     if not host.tsc_khz:
         return ["-accel", "tcg,thread=multi"]
     assert host.tsc_khz == 1_000_000, "QEMU has no other rate to offer"
-    return ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=on"]
+    sleep = "off" if host.counted else "on"
+    return ["-accel", "tcg,thread=single", "-icount", f"shift=0,sleep={sleep}"]
 
 
 def debugger(host: Host) -> list[str]:

@@ -41,6 +41,8 @@ class Host:
     itsc: bool = False
     # The rate is this, exactly; 0: whatever the machine below has
     tsc_khz: int = 0
+    # Nothing but instructions takes time: each run is like the one before
+    counted: bool = False
     # Xen believes to have been up for so many seconds when it boots
     uptime: int = 0
 
@@ -50,6 +52,7 @@ class Host:
 
 
 XENS = {xen.version: xen for xen in (Xen("4.17", "bookworm"),)}
+COUNTED = Host("counted", tsc_reliable=False, tsc_khz=1_000_000, counted=True)
 HOSTS = {
     host.name: host
     for host in (

@@ -15,6 +15,7 @@ from lab.xen import Guest, GuestDied, Outside
 
 # Of two seconds each
 TICKS = 5
+NMIS = 10
 # Of a TSC that is to jump, in ns
 TSC_AGE = 400_000_000_000
 
@@ -107,6 +108,28 @@ class Jump:
         guest.phase("mark")
         guest.wait_state("marked")
         tick(guest, TICKS)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """ftrace records the kernel's log, by this clock ("-": the kernel's choice)."""
+
+    clock: str
+    event: Event
+
+    def __call__(self, guest: Guest) -> None:
+        guest.phase(f"trace {self.clock}")
+        guest.wait_state("tracing")
+        self.event(guest)
+
+
+def interrupt(guest: Guest) -> None:
+    """Clocks are read in every function of the kernel, and in NMIs."""
+    guest.phase("functions")
+    guest.wait_state("traced")
+    for number in range(NMIS):
+        guest.machine.must(f"xl trigger {guest.domid} nmi {number % guest.vcpus}")
+    tick(guest, 1)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ TROUBLE = re.compile(
     r"\bWARNING: |\bBUG: |\bOops\b|soft lockup|hard LOCKUP|18446744\d{3}"
     r"|rcu: INFO: .* stall|blocked for more than"
 )
+TRACED = re.compile(r"\[(\d+)\] \S+ +(\d+)\.(\d{6}): console: (.*)")
 # The last that the kernel says before the suspend
 SUSPENDING = "suspending xenstore"
 PARAMETER = "xen_tsc_reliable"
@@ -42,6 +43,15 @@ class Record:
 
     def __str__(self) -> str:
         return f"[{self.usec / 1e6:12.6f}] {self.text}"
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What ftrace recorded of the kernel's log, in microseconds of its clock."""
+
+    vcpu: int
+    usec: int
+    text: str
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,7 @@ class TimeLeaf:
 class Report:
     values: dict[str, str] = field(default_factory=dict)
     kmsg: list[Record] = field(default_factory=list)
+    trace: list[Traced] = field(default_factory=list)
 
     def fact(self, key: str) -> str:
         if key not in self.values:
@@ -259,6 +270,13 @@ def parse(text: str) -> Report:
         if not line:
             continue
         key, _, value = line.partition(" ")
+        if key == "trace":
+            found = TRACED.search(value)
+            if found:
+                vcpu, seconds, usec, message = found.groups()
+                stamp = int(seconds) * 1_000_000 + int(usec)
+                report.trace.append(Traced(int(vcpu), stamp, message))
+            continue
         if key != "kmsg":
             report.values[key] = value.strip()
             continue

@@ -92,6 +92,7 @@ class Guest:
     ) -> None:
         self.machine = machine
         self.name = name
+        self.vcpus = vcpus
         self.domid = -1
         # When it was unpaused last, in seconds by dom0's clock
         self.unpaused = 0.0

@@ -38,7 +38,7 @@ void trace_start(const char *clock)
 void trace_functions(void)
 {
 	set("current_tracer", "function");
-	readers_run_on(20);
+	readers_run_on(5);
 	set("current_tracer", "nop");
 }
 

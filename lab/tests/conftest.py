@@ -30,6 +30,8 @@ ORDER = (
     "boot",
     "gain",
     "nohz",
+    "window",
+    "cost",
     "trusted",
     "sleep",
     "jump",

@@ -124,10 +124,11 @@ void __init xen_sched_clock_start(void)
  */
 void __init xen_sched_clock_use_tsc(void)
 {
+	/* Stamped by the pvclock, so that a step to the next line would show */
+	pr_info("TSC\n");
+
 	xen_clock.mult = xen_sched_clock_mult(tsc_khz);
 	xen_sched_clock_choose(&xen_clock, XEN_SCHED_CLOCK_TSC, xen_sched_clock());
-
-	pr_info("TSC\n");
 }
 
 /**

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the scheduler clock costs, in instructions, and that it writes to nothing.
+
+On the counted host an instruction takes a nanosecond, Xen's included, and nothing
+else takes any time: what is measured there is exact.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Callable, Iterator
+
+import pytest
+
+from lab.boot import Settings
+from lab.cases import PROBE, Case, Results
+from lab.common import BUILD
+from lab.hosts import COUNTED
+from lab.images import make_images
+from lab.qemu import Machine
+from lab.runs import Run
+from lab.tests.tree import KERNEL, run
+from lab.witness import SCHED_CLOCK, Record
+
+ON = f"{PROBE} xen_tsc_reliable=on"
+TSC = Case("cost-tsc", "native", ON, probe=True)
+AGAIN = Case("cost-tsc-again", "native", ON, probe=True)
+PVCLOCK = Case("cost-pvclock", "native", PROBE, probe=True)
+OLD = Case("cost-old", "native", PROBE, probe=True, patched=False)
+EMULATED = Case("cost-emulated", "", PROBE, probe=True)
+OLD_EMULATED = Case("cost-old-emulated", "", PROBE, probe=True, patched=False)
+CASES = (TSC, AGAIN, PVCLOCK, OLD, EMULATED, OLD_EMULATED)
+
+COST = re.compile(r"xen_probe_cost: (\w+): (\d+) cycles, \d+ ns for (\d+) calls")
+LINE = re.compile(r"^\[ *(\d+)\.(\d{6})\]\[ *(\w+)\] (.*)")
+CONTINUOUS_USEC = 1000
+
+
+class Measured:
+    """A guest that boots, measures and is off again."""
+
+    def __init__(self, results: Results, case: Case) -> None:
+        guest = results.guest(case)
+        guest.create()
+        guest.wait_state("up")
+        guest.shutdown()
+        found = [LINE.match(line) for line in guest.log.lines]
+        self.records = [
+            Record(6, number, int(m[1]) * 1_000_000 + int(m[2]), m[4], m[3])
+            for number, m in enumerate(found)
+            if m
+        ]
+        texts = "\n".join(record.text for record in self.records)
+        self.cost = {m[1]: int(m[2]) / int(m[3]) for m in COST.finditer(texts)}
+
+
+@pytest.fixture(scope="module", name="measured")
+def fixture_measured(
+    settings: Settings, tell: Callable[[str], None]
+) -> Iterator[dict[Case, Measured]]:
+    images = make_images(settings.xen)
+    measured = {}
+    with Machine(Run("cost"), images, settings.unpatched, COUNTED) as machine:
+        tell("booting Xen on a host where only instructions take time")
+        machine.wait_boot()
+        results = Results(machine, images, settings, tell)
+        for case in CASES:
+            measured[case] = Measured(results, case)
+            costs = measured[case].cost.items()
+            texts = [f"{clock}() {cost:.1f}" for clock, cost in costs]
+            tell(f"{case}: instructions of {', '.join(texts)}")
+    yield measured
+
+
+def test_it_is_exact(measured: dict[Case, Measured]) -> None:
+    assert measured[TSC].cost == measured[AGAIN].cost
+    assert measured[TSC].cost.keys() == {"sched_clock", "local_clock"}
+
+
+@pytest.mark.parametrize("clock", ("sched_clock", "local_clock"))
+def test_half_the_instructions(measured: dict[Case, Measured], clock: str) -> None:
+    assert measured[TSC].cost[clock] * 2 <= measured[OLD].cost[clock]
+
+
+def test_an_emulated_tsc_costs_no_more(measured: dict[Case, Measured]) -> None:
+    """Most of that is Xen's: the instruction traps, whoever reads which clock."""
+    for clock, cost in measured[EMULATED].cost.items():
+        assert cost <= measured[OLD_EMULATED].cost[clock]
+
+
+@pytest.mark.parametrize("case", (TSC, EMULATED), ids=str)
+def test_the_change_of_source_is_continuous(
+    measured: dict[Case, Measured], case: Case
+) -> None:
+    """The first is stamped by the pvclock; no busy machine comes between them."""
+    records = measured[case].records
+    at = [n for n, r in enumerate(records) if SCHED_CLOCK.search(r.text)][0]
+    one, two = records[at : at + 2]
+    assert 0 <= two.usec - one.usec <= CONTINUOUS_USEC, (str(one), str(two))
+    assert all(one.usec <= two.usec for one, two in zip(records, records[1:]))
+
+
+def instructions(function: str) -> list[str]:
+    """By the disassembler: what it is and what it works on."""
+    vmlinux = BUILD / KERNEL / "vmlinux"
+    done = run(
+        *("objdump", "-d", "--no-show-raw-insn", "--no-addresses"),
+        *(f"--disassemble={function}", vmlinux),
+    )
+    text = done.stdout.partition(f"<{function}>:\n")[2].partition("\n\n")[0]
+    found = [line.strip() for line in text.splitlines() if line.strip()]
+    assert found, f"{vmlinux} has no {function}(): {done.stdout}"
+    return found
+
+
+def path_of_tsc() -> list[str]:
+    """sched_clock() down to the TSC, without where it goes for the pvclock."""
+    code = instructions("sched_clock") + instructions("sched_clock_noinstr")
+    return code + [
+        line
+        for line in instructions("xen_sched_clock")
+        if "xen_sched_clock_without_tsc" not in line
+    ]
+
+
+def writes(line: str) -> bool:
+    """In AT&T's order what is written to comes last; compares write nothing."""
+    name, _, operands = line.partition(" ")
+    if re.match(r"(cmp|test|call|jmp|j\w+|mul|nop)", name):
+        return False
+    return bool(re.search(r"\)$", operands.partition("#")[0].strip()))
+
+
+def test_the_tsc_is_read_without_a_write() -> None:
+    code = path_of_tsc()
+    assert any(line.startswith("rdtsc") for line in code)
+    # What it calls is on the list: nothing else can do what this one does not
+    called = {m[1] for line in code for m in re.finditer(r"<(\w+)(?:\+\w+)?>", line)}
+    assert called <= {
+        *("sched_clock", "sched_clock_noinstr", "xen_sched_clock"),
+        *("__SCT__pv_sched_clock", "xen_clock"),
+    }, called
+    for line in code:
+        assert not re.match(r"(lock|xchg|cmpxchg|xadd|mfence)", line), line
+        assert not writes(line), line
+
+
+def test_the_disassembly_shows_locks_and_writes() -> None:
+    """Where there are some.  If this fails, the test above shows nothing."""
+    code = instructions("pvclock_clocksource_read_nowd")
+    assert any(line.startswith("lock cmpxchg") for line in code)
+    assert any(writes(line) for line in code)

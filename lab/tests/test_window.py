@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stamps from where clocks cannot be relied on.
+
+Between the suspend hypercall and the rebase the kernel has the time of another
+host, or of none.  Its own code prints there, and so do the lab's probes.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import judge
+from lab.cases import PROBE, Case, Results, explain
+from lab.life import NMIS, Life, Traced, interrupt, save_and_restore
+from lab.witness import Record, Traced as Line
+
+TSC = Case("window-tsc", "", PROBE, probe=True)
+NATIVE = Case("window-native", "native", f"{PROBE} xen_tsc_reliable=on", probe=True)
+PVCLOCK = Case("window-pvclock", "native", PROBE, probe=True)
+PVH = Case("window-pvh", "", PROBE, probe=True, kind="pvh")
+OLD = Case("old-window-tsc", "", PROBE, probe=True, patched=False)
+OLD_PVCLOCK = Case("old-window-pvclock", "native", PROBE, probe=True, patched=False)
+OURS = (TSC, NATIVE, PVCLOCK, PVH)
+# Where the trace is to have the scheduler's core's clock, and where the raw one
+CLOCKS = {PVCLOCK: "global", PVH: "-"}
+ANY_CONTEXT = {
+    "tsc": Case("context-tsc"),
+    "pvclock": Case("context-pvclock", "native"),
+}
+
+PROBES = ["before the hypercall", "after the hypercall", "vcpu_info mapped"]
+# Less than the guest slept
+LEAP_USEC = 100_000
+
+
+def check(case: Case, life: Life, problems: list[str]) -> None:
+    if problems:
+        repeat = f"python3 -m pytest lab/tests/test_window.py -k {case}"
+        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+
+
+def in_window(life: Life) -> tuple[list[Record], list[Line]]:
+    """What the probes had printk say, and what ftrace made of it."""
+    records = life.report.grep("^xen probe: ")
+    lines = [line for line in life.report.trace if line.text.startswith("xen probe: ")]
+    for texts in ([r.text for r in records], [line.text for line in lines]):
+        assert [text.removeprefix("xen probe: ") for text in texts] == PROBES
+    return records, lines
+
+
+def lived(results: Results, case: Case) -> Life:
+    return results.of(case, Traced(CLOCKS.get(case, "local"), save_and_restore))
+
+
+@pytest.mark.parametrize("case", OURS, ids=str)
+def test_the_clock_is_held(results: Results, case: Case) -> None:
+    life = lived(results, case)
+    records, lines = in_window(life)
+    problems = [*judge.judge_printk(life.report), *judge.judge_suspend(life.report)]
+    for what, stamps in (
+        ("printk", [record.usec for record in records]),
+        ("ftrace", [line.usec for line in lines]),
+    ):
+        if len(set(stamps)) != 1:
+            problems.append(f"{what} does not stand still in the window: {stamps}")
+    check(case, life, problems)
+
+
+@pytest.mark.parametrize("case", OURS, ids=str)
+def test_the_trace_never_steps_back(results: Results, case: Case) -> None:
+    life = lived(results, case)
+    trace = life.report.trace
+    assert trace
+    problems = [
+        f"on vCPU {one.vcpu} the trace's clock steps back: {one} {two}"
+        for vcpu in {line.vcpu for line in trace}
+        for one, two in zip(
+            [line for line in trace if line.vcpu == vcpu],
+            [line for line in trace if line.vcpu == vcpu][1:],
+        )
+        if two.usec < one.usec
+    ]
+    problems += [str(r) for r in life.report.grep("clock went backwards")]
+    check(case, life, problems)
+
+
+@pytest.mark.parametrize("case", (OLD, OLD_PVCLOCK), ids=str)
+def test_without_the_series_there_is_a_window(results: Results, case: Case) -> None:
+    """If this fails, the tests above show nothing."""
+    report = lived(results, case).report
+    records = report.grep("^xen probe: ")
+    stamps = [record.usec for record in records]
+    assert len(stamps) == len(PROBES)
+    assert max(stamps) - min(stamps) > LEAP_USEC, stamps
+    # And then it is back
+    after = [r for r in report.kmsg if r.sequence > records[-1].sequence]
+    assert abs(after[0].usec - stamps[0]) < LEAP_USEC, (stamps, after[0])
+    assert report.grep("Ring buffer clock went backwards")
+
+
+@pytest.mark.parametrize("case", OURS, ids=str)
+def test_vcpus_agree(results: Results, case: Case) -> None:
+    """Within the order of one vCPU's reads, whichever had the value first."""
+    report = lived(results, case).report
+    assert report.grep("ok 2 xen_probe_order"), "the kernel's log has the reason"
+
+
+@pytest.mark.parametrize("source", ANY_CONTEXT)
+def test_any_context(results: Results, source: str) -> None:
+    """The function tracer reads the clock everywhere, and NMIs come anywhere."""
+    case = ANY_CONTEXT[source]
+    life = results.of(case, Traced("-", interrupt))
+    report = life.report
+    problems = [
+        *judge.judge_printk(report),
+        *judge.judge_clocks(report, suspended=False),
+        *judge.judge_trouble(report),
+    ]
+    # printk limits how many it tells of
+    nmis = report.grep("NMI received")
+    if not 1 <= len(nmis) <= NMIS:
+        problems.append(f"{len(nmis)} NMIs were told of, expected up to {NMIS}")
+    check(case, life, problems)
