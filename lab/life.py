@@ -57,12 +57,14 @@ def tick(guest: Guest, number: int) -> None:
 
 @dataclass(frozen=True)
 class Move:
-    """Saved here, restored there, which may be a slow machine: not too busy."""
+    """Saved here, restored there."""
 
     machine: Machine
+    # Between two looks of its readers, in us, as that may be a slow machine
+    pause: int = 2000
 
     def __call__(self, guest: Guest) -> None:
-        guest.phase("pause 2000")
+        guest.phase(f"pause {self.pause}")
         guest.wait_state("pausing")
         guest.save(share=True)
         guest.move_to(self.machine)

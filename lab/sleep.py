@@ -47,19 +47,20 @@ class Cycles:
     naps: list[Nap] = field(default_factory=list)
     # One before the first nap, and one after each
     ticks: list[Tick] = field(default_factory=list)
-
-    def look(self, guest: Guest) -> None:
-        seen = len(guest.ticks)
-        # No order is the same as the one before
-        guest.phase(f"tick 0 {len(self.ticks)}")
-        guest.wait_ticks(seen + 1)
-        self.ticks.append(guest.ticks[-1])
+    # More of them before the first nap, and after the last
+    early: list[Tick] = field(default_factory=list)
+    late: list[Tick] = field(default_factory=list)
 
     def __call__(self, guest: Guest) -> None:
-        self.look(guest)
+        tick(guest, 2)
+        self.early += guest.ticks
+        self.ticks.append(self.early[-1])
         for number in range(1, self.number + 1):
             self.naps.append(Nap(*guest.nap()))
-            self.look(guest)
+            # No order is the same as the one before
+            guest.phase(f"tick 0 {number}")
+            guest.wait_ticks(1)
+            self.ticks += guest.ticks
             if number % TELL == 0 or number == self.number:
                 passed = self.ticks[-1].at - self.ticks[0].at
                 self.tell(
@@ -67,6 +68,19 @@ class Cycles:
                     f"{passed / number:.2f} s each"
                 )
         tick(guest, TICKS)
+        self.late += guest.ticks[1:]
+
+    @property
+    def drift(self) -> float:
+        """What CLOCK_BOOTTIME has gained over dom0's clock, in seconds.
+
+        A tick comes to dom0 late, never early: the one that was least late is right.
+        """
+        early, late = (
+            max(tick.boottime - tick.at for tick in ticks)
+            for ticks in (self.early, self.late)
+        )
+        return late - early
 
 
 def failed_save(guest: Guest) -> None:
@@ -75,12 +89,23 @@ def failed_save(guest: Guest) -> None:
     tick(guest, TICKS)
 
 
+def idle(guest: Guest, usec: int) -> None:
+    """Its readers look that often only; 0: all the time."""
+    guest.phase(f"pause {usec}")
+    guest.wait_state("pausing")
+
+
 def migrate(guest: Guest) -> None:
+    """Live, so not too busy: as its pages are tracked each write takes TCG long."""
+    idle(guest, 100_000)
     guest.migrate()
+    idle(guest, 0)
     tick(guest, TICKS)
 
 
 def failed_migration(guest: Guest) -> None:
     """The receiver dies when it has all of the guest, which goes on at the sender."""
+    idle(guest, 100_000)
     guest.fail_to_migrate()
+    idle(guest, 0)
     tick(guest, TICKS)

@@ -10,12 +10,10 @@ import pytest
 
 from lab import judge, judge_life
 from lab.boot import Settings
-from lab.cases import Case, Results, explain
+from lab.cases import Case, Results, booted, explain
 from lab.hosts import HOSTS
-from lab.images import make_images
 from lab.life import Life, Move, checkpoint
 from lab.qemu import Machine
-from lab.runs import Run
 
 TRUSTED, SLOW = HOSTS["trusted"], HOSTS["1ghz"]
 ON = "xen_tsc_reliable=on"
@@ -37,20 +35,14 @@ Tell = Callable[[str], None]
 
 @pytest.fixture(scope="module", name="trusted")
 def fixture_trusted(settings: Settings, tell: Tell) -> Iterator[Results]:
-    images = make_images(settings.xen)
-    with Machine(Run("trusted"), images, settings.unpatched, TRUSTED) as machine:
-        tell("booting Xen on a host whose TSC it trusts")
-        machine.wait_boot()
-        yield Results(machine, images, settings, tell)
+    with booted("trusted", settings, tell, TRUSTED) as results:
+        yield results
 
 
 @pytest.fixture(scope="module", name="slow")
 def fixture_slow(settings: Settings, tell: Tell) -> Iterator[Machine]:
-    images = make_images(settings.xen)
-    with Machine(Run("1ghz"), images, settings.unpatched, SLOW) as machine:
-        tell("booting Xen on a host of 1 GHz")
-        machine.wait_boot()
-        yield machine
+    with booted("1ghz", settings, tell, SLOW) as results:
+        yield results.machine
 
 
 def check(case: Case, life: Life, problems: list[str]) -> None:
