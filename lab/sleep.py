@@ -56,9 +56,8 @@ class Cycles:
         self.early += guest.ticks
         self.ticks.append(self.early[-1])
         for number in range(1, self.number + 1):
-            self.naps.append(Nap(*guest.nap()))
             # No order is the same as the one before
-            guest.phase(f"tick 0 {number}")
+            self.naps.append(Nap(*guest.nap(f"tick 0 {number}")))
             guest.wait_ticks(1)
             self.ticks += guest.ticks
             if number % TELL == 0 or number == self.number:

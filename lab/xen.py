@@ -179,8 +179,12 @@ class Guest:
 
     def wait_ticks(self, number: int) -> None:
         """Until so many ticks have come in all."""
-        while len(self.ticks) < number:
-            if self._ended():
+        while True:
+            # To ask takes long: it may come meanwhile
+            ended = self._ended()
+            if len(self.ticks) >= number:
+                return
+            if ended:
                 self._check_log()
                 raise self._died(f"shut down before tick {number}")
             self._poll(f"at tick {number}, from {len(self.ticks)}")
@@ -219,14 +223,17 @@ class Guest:
         file = f"/run/{self._file}"
         self._start(f"xl restore -e {file} && rm {file}")
 
-    def nap(self) -> list[float]:
-        """Both in one go, with dom0's time before and after each."""
+    def nap(self, phase: str) -> list[float]:
+        """Save, restore and the next order in one go: dom0's time around the first."""
         file = f"/run/{self._file}"
-        orders = (
-            f"{STAMP} && xl save {self.name} {file} && {STAMP}",
-            f"{STAMP} && xl restore -e {file} && {STAMP} && rm {file}",
+        domain = f"/local/domain/$(xl domid {self.name})"
+        text = self._start(
+            f"{STAMP} && xl save {self.name} {file} && {STAMP} && "
+            f"{STAMP} && xl restore -e {file} && {STAMP} && rm {file} && "
+            f"xenstore-write {domain}/data/phase '{phase}'"
         )
-        text = self._start(" && ".join(orders))
+        # Those that have gone meanwhile are those that it has been
+        self._gone = self.machine.gone
         self._check_log()
         return [float(at) for at in re.findall(r"^at ([\d.]+)$", text, re.MULTILINE)]
 

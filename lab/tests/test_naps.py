@@ -109,9 +109,13 @@ def test_ticks(times: tuple[float, ...], wrong: bool) -> None:
 
 def test_the_least_late_tick_is_right() -> None:
     late = [tick._replace(at=tick.at + 5.0) for tick in TICKS]
-    for early in ([late[0], TICKS[0]], [TICKS[0], late[0]]):
-        slept = Cycles(3, print, NAPS, TICKS, early, [late[2], TICKS[3]])
-        assert slept.drift == 0.0
+    for early, last in (
+        ([late[0], TICKS[1]], TICKS[2:]),
+        ([TICKS[0], late[1]], TICKS[2:]),
+        (TICKS[:2], [late[2], TICKS[3]]),
+        (TICKS[:2], [TICKS[2], late[3]]),
+    ):
+        assert Cycles(3, print, NAPS, TICKS, early, last).drift == 0.0
 
 
 def test_cycles_are_counted() -> None:
