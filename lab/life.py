@@ -57,14 +57,12 @@ def tick(guest: Guest, number: int) -> None:
 
 @dataclass(frozen=True)
 class Move:
-    """Saved here, restored there."""
+    """Saved here, restored there, which may be a slow machine: not too busy."""
 
     machine: Machine
-    # Between two looks of its readers, in us, as that may be a slow machine
-    pause: int = 2000
 
     def __call__(self, guest: Guest) -> None:
-        guest.phase(f"pause {self.pause}")
+        guest.phase("pause 2000")
         guest.wait_state("pausing")
         guest.save(share=True)
         guest.move_to(self.machine)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from lab.life import TICKS, tick
-from lab.qemu import Tick
+from lab.qemu import Machine, OrderFailed, Tick
 from lab.xen import Guest
 
 # A guest whose kernel complains as soon as it can on a busy machine, emulated: a
@@ -82,9 +82,33 @@ class Cycles:
         return late - early
 
 
+@dataclass(frozen=True)
+class Tour:
+    """From host to host, on each of which Xen's clock is another."""
+
+    machines: tuple[Machine, ...]
+
+    def __call__(self, guest: Guest) -> None:
+        for number, machine in enumerate(self.machines):
+            guest.save(share=True)
+            guest.move_to(machine)
+            # No order is the same as the one before
+            tick(guest, TICKS + number % 2)
+
+
+def fail(machine: Machine, command: str, said: str) -> None:
+    """For no other reason than the one that was made up."""
+    status, text = machine.order(command)
+    if not status or said not in text:
+        raise OrderFailed(f"in dom0, '{command}' was to fail with '{said}':\n{text}")
+
+
 def failed_save(guest: Guest) -> None:
-    """There is no room for it, as it finds out when it is suspended already."""
-    guest.fail_to_save()
+    """There is no room for it, as is found out when it is suspended already."""
+    disk = "/run/small"
+    guest.machine.must(f"mkdir -p {disk} && mount -t tmpfs -o size=4m tmpfs {disk}")
+    fail(guest.machine, f"xl save {guest.name} {disk}/{guest.name}", "No space left")
+    guest.machine.must(f"umount {disk}")
     tick(guest, TICKS)
 
 
@@ -105,6 +129,12 @@ def migrate(guest: Guest) -> None:
 def failed_migration(guest: Guest) -> None:
     """The receiver dies when it has all of the guest, which goes on at the sender."""
     idle(guest, 100_000)
-    guest.fail_to_migrate()
+    receiver = "xl migrate-receive -e | head -n 1"
+    fail(
+        guest.machine,
+        f"xl migrate -s '' {guest.name} '{receiver}'",
+        "resuming at sender",
+    )
+    guest.machine.order(f"xl destroy {guest.name}--incoming")
     idle(guest, 0)
     tick(guest, TICKS)
