@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, Iterator
 
 from lab.boot import Settings
-from lab.images import Images
+from lab.hosts import Host
+from lab.images import Images, make_images
 from lab.life import Event, Life, live, save_and_restore
 from lab.qemu import Machine, MachineDied, RunError
+from lab.runs import Run
 from lab.xen import Guest
 
 
@@ -113,6 +116,18 @@ class Results:
             f"Run /init after {report.run_init:.2f} s"
         )
         return life
+
+
+@contextlib.contextmanager
+def booted(
+    name: str, settings: Settings, tell: Callable[[str], None], host: Host
+) -> Iterator[Results]:
+    """Xen on a host, for as long as some tests need it."""
+    images = make_images(settings.xen)
+    with Machine(Run(name), images, settings.unpatched, host) as machine:
+        tell(f"booting Xen and dom0 under QEMU: {name}")
+        machine.wait_boot()
+        yield Results(machine, images, settings, tell)
 
 
 def explain(case: Case, life: Life, problems: list[str], repeat: str) -> str:

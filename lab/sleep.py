@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from lab.life import TICKS, tick
-from lab.qemu import Tick
+from lab.qemu import Machine, OrderFailed, Tick
 from lab.xen import Guest
 
 # A guest whose kernel complains as soon as it can on a busy machine, emulated: a
@@ -47,19 +47,19 @@ class Cycles:
     naps: list[Nap] = field(default_factory=list)
     # One before the first nap, and one after each
     ticks: list[Tick] = field(default_factory=list)
-
-    def look(self, guest: Guest) -> None:
-        seen = len(guest.ticks)
-        # No order is the same as the one before
-        guest.phase(f"tick 0 {len(self.ticks)}")
-        guest.wait_ticks(seen + 1)
-        self.ticks.append(guest.ticks[-1])
+    # More of them before the first nap, and after the last
+    early: list[Tick] = field(default_factory=list)
+    late: list[Tick] = field(default_factory=list)
 
     def __call__(self, guest: Guest) -> None:
-        self.look(guest)
+        tick(guest, 2)
+        self.early += guest.ticks
+        self.ticks.append(self.early[-1])
         for number in range(1, self.number + 1):
-            self.naps.append(Nap(*guest.nap()))
-            self.look(guest)
+            # No order is the same as the one before
+            self.naps.append(Nap(*guest.nap(f"tick 0 {number}")))
+            guest.wait_ticks(1)
+            self.ticks += guest.ticks
             if number % TELL == 0 or number == self.number:
                 passed = self.ticks[-1].at - self.ticks[0].at
                 self.tell(
@@ -67,20 +67,74 @@ class Cycles:
                     f"{passed / number:.2f} s each"
                 )
         tick(guest, TICKS)
+        self.late += guest.ticks[1:]
+
+    @property
+    def drift(self) -> float:
+        """What CLOCK_BOOTTIME has gained over dom0's clock, in seconds.
+
+        A tick comes to dom0 late, never early: the one that was least late is right.
+        """
+        early, late = (
+            max(tick.boottime - tick.at for tick in ticks)
+            for ticks in (self.early, self.late)
+        )
+        return late - early
+
+
+@dataclass(frozen=True)
+class Tour:
+    """From host to host, on each of which Xen's clock is another."""
+
+    machines: tuple[Machine, ...]
+
+    def __call__(self, guest: Guest) -> None:
+        for number, machine in enumerate(self.machines):
+            guest.save(share=True)
+            guest.move_to(machine)
+            # No order is the same as the one before
+            tick(guest, TICKS + number % 2)
+
+
+def fail(machine: Machine, command: str, said: str) -> None:
+    """For no other reason than the one that was made up."""
+    status, text = machine.order(command)
+    if not status or said not in text:
+        raise OrderFailed(f"in dom0, '{command}' was to fail with '{said}':\n{text}")
 
 
 def failed_save(guest: Guest) -> None:
-    """There is no room for it, as it finds out when it is suspended already."""
-    guest.fail_to_save()
+    """There is no room for it, as is found out when it is suspended already."""
+    disk = "/run/small"
+    guest.machine.must(f"mkdir -p {disk} && mount -t tmpfs -o size=4m tmpfs {disk}")
+    fail(guest.machine, f"xl save {guest.name} {disk}/{guest.name}", "No space left")
+    guest.machine.must(f"umount {disk}")
     tick(guest, TICKS)
 
 
+def idle(guest: Guest, usec: int) -> None:
+    """Its readers look that often only; 0: all the time."""
+    guest.phase(f"pause {usec}")
+    guest.wait_state("pausing")
+
+
 def migrate(guest: Guest) -> None:
+    """Live, so not too busy: as its pages are tracked each write takes TCG long."""
+    idle(guest, 100_000)
     guest.migrate()
+    idle(guest, 0)
     tick(guest, TICKS)
 
 
 def failed_migration(guest: Guest) -> None:
     """The receiver dies when it has all of the guest, which goes on at the sender."""
-    guest.fail_to_migrate()
+    idle(guest, 100_000)
+    receiver = "xl migrate-receive -e | head -n 1"
+    fail(
+        guest.machine,
+        f"xl migrate -s '' {guest.name} '{receiver}'",
+        "resuming at sender",
+    )
+    guest.machine.order(f"xl destroy {guest.name}--incoming")
+    idle(guest, 0)
     tick(guest, TICKS)

@@ -233,12 +233,18 @@ class Report:
         return [r.sequence for r in self.kmsg] != list(range(len(self.kmsg)))
 
     @property
+    def over_suspends(self) -> list[tuple[Record, Record]]:
+        """The last record before each suspend and the first after it."""
+        return [
+            (one, two)
+            for one, two in zip(self.kmsg, self.kmsg[1:])
+            if one.text.startswith(SUSPENDING)
+        ]
+
+    @property
     def over_suspend(self) -> tuple[Record, Record] | None:
-        """The last record before the suspend and the first after it."""
-        for one, two in zip(reversed(self.kmsg[:-1]), reversed(self.kmsg[1:])):
-            if one.text.startswith(SUSPENDING):
-                return one, two
-        return None
+        """The same for the last suspend."""
+        return self.over_suspends[-1] if self.over_suspends else None
 
     def stamp(self, pattern: str) -> float:
         """Seconds from the first record to the first that matches."""

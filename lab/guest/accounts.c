@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the kernel counts of a vCPU's time, in all and as stolen.  Neither may go
- * back, nor run ahead of the time that has passed: a kernel whose steal clock
- * went back once calls all time stolen, for ages.
+ * back, and what is stolen not run ahead of the time that has passed: a kernel
+ * whose steal clock went back once calls all time stolen, for ages.
  */
 #include <stdio.h>
 #include <string.h>

@@ -11,12 +11,10 @@ import pytest
 from _pytest.terminal import TerminalReporter
 
 from lab.boot import Settings, settings_from
-from lab.cases import PATCHED, Case, Results
+from lab.cases import PATCHED, Case, Results, booted
 from lab.common import LabError, say
-from lab.images import make_images
+from lab.hosts import HOSTS
 from lab.life import Life
-from lab.qemu import Machine
-from lab.runs import Run
 
 # The fast ones first
 ORDER = (
@@ -107,11 +105,8 @@ def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
 @pytest.fixture(scope="session")
 def results(settings: Settings, tell: Callable[[str], None]) -> Iterator[Results]:
     """Xen, booted once; the guests run as the tests ask for them."""
-    images = make_images(settings.xen)
-    with Machine(Run("check"), images, settings.unpatched) as machine:
-        tell(f"booting Xen {settings.xen.version} and dom0 under QEMU")
-        machine.wait_boot()
-        yield Results(machine, images, settings, tell)
+    with booted("check", settings, tell, HOSTS["untrusted"]) as results:
+        yield results
 
 
 @pytest.fixture(scope="session", params=PATCHED, ids=str)

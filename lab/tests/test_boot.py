@@ -7,7 +7,7 @@ from typing import Callable
 
 import pytest
 
-from lab import judge
+from lab import judge, judge_sleep
 from lab.boot import Settings
 from lab.cases import Case, explain
 from lab.life import Life
@@ -50,6 +50,15 @@ def test_printk_does_not_count_the_suspend(life: Life, check: Check) -> None:
 
 def test_clocks_never_step_back(life: Life, check: Check) -> None:
     check(judge.judge_clocks(life.report, suspended=True))
+
+
+def test_timers_and_accounts_sleep_well(life: Life, check: Check) -> None:
+    check(
+        [
+            *judge_sleep.judge_sleepers(life.report),
+            *judge_sleep.judge_accounts(life.report),
+        ]
+    )
 
 
 def test_time_leaf_agrees_with_xen(

@@ -9,12 +9,9 @@ import pytest
 
 from lab import judge, judge_life
 from lab.boot import Settings
-from lab.cases import Case, Results, explain
+from lab.cases import Case, Results, booted, explain
 from lab.hosts import HOSTS
-from lab.images import make_images
 from lab.life import Choose, Jump, Life
-from lab.qemu import Machine
-from lab.runs import Run
 
 SECOND = 1_000_000_000
 # Older than any jump forward is long, with that which makes TSCs old
@@ -41,11 +38,8 @@ Tell = Callable[[str], None]
 
 @pytest.fixture(scope="module", name="results")
 def fixture_results(settings: Settings, tell: Tell) -> Iterator[Results]:
-    images = make_images(settings.xen)
-    with Machine(Run("jump"), images, settings.unpatched, HOST) as machine:
-        tell("booting Xen on a host on which the TSC of guests can jump")
-        machine.wait_boot()
-        yield Results(machine, images, settings, tell)
+    with booted("jump", settings, tell, HOST) as results:
+        yield results
 
 
 def check(case: Case, life: Life, problems: list[str]) -> None:

@@ -8,14 +8,13 @@ from typing import Callable, Iterator
 
 import pytest
 
-from lab import judge, judge_life
+from lab import judge, judge_life, judge_sleep
 from lab.boot import Settings
-from lab.cases import Case, Results, explain
+from lab.cases import Case, Results, booted, explain
 from lab.hosts import HOSTS
-from lab.images import make_images
 from lab.life import Life, Move, checkpoint
 from lab.qemu import Machine
-from lab.runs import Run
+from lab.sleep import STRICT, Tour
 
 TRUSTED, SLOW = HOSTS["trusted"], HOSTS["1ghz"]
 ON = "xen_tsc_reliable=on"
@@ -30,6 +29,7 @@ HERE = (DEFAULT, NATIVE, ITSC, PVH)
 MOVED_DEFAULT = Case("moved-default")
 MOVED_ITSC = Case("moved-itsc", "native", itsc=True)
 MOVED_ON = Case("moved-on", "native", ON)
+TOUR = Case("trusted-tour", "native", STRICT, itsc=True)
 OLD_MOVED = Case("old-moved", "native", VENDORS, patched=False)
 
 Tell = Callable[[str], None]
@@ -37,20 +37,14 @@ Tell = Callable[[str], None]
 
 @pytest.fixture(scope="module", name="trusted")
 def fixture_trusted(settings: Settings, tell: Tell) -> Iterator[Results]:
-    images = make_images(settings.xen)
-    with Machine(Run("trusted"), images, settings.unpatched, TRUSTED) as machine:
-        tell("booting Xen on a host whose TSC it trusts")
-        machine.wait_boot()
-        yield Results(machine, images, settings, tell)
+    with booted("trusted", settings, tell, TRUSTED) as results:
+        yield results
 
 
 @pytest.fixture(scope="module", name="slow")
 def fixture_slow(settings: Settings, tell: Tell) -> Iterator[Machine]:
-    images = make_images(settings.xen)
-    with Machine(Run("1ghz"), images, settings.unpatched, SLOW) as machine:
-        tell("booting Xen on a host of 1 GHz")
-        machine.wait_boot()
-        yield machine
+    with booted("1ghz", settings, tell, SLOW) as results:
+        yield results.machine
 
 
 def check(case: Case, life: Life, problems: list[str]) -> None:
@@ -108,6 +102,25 @@ def test_a_checkpoint_changes_nothing(trusted: Results) -> None:
     if report.fact("before.time_leaf") != report.fact("after.time_leaf"):
         problems.append("the time leaf is another one after the checkpoint")
     check(CHECKPOINT, life, problems)
+
+
+def test_there_and_back(trusted: Results, settings: Settings, tell: Tell) -> None:
+    """Where Xen's clock is ten minutes ahead, and the TSC another one."""
+    with booted("trusted-old", settings, tell, TRUSTED.older(600)) as old:
+        life = trusted.of(TOUR, Tour((old.machine, trusted.machine)))
+    report = life.report
+    problems = [
+        *judge_life.judge_kept(report, 2),
+        *judge.judge_printk(report),
+        *judge.judge_clocks(report, suspended=True),
+        *judge.judge_trouble(report),
+        *judge_sleep.judge_ticks(life),
+        *judge_sleep.judge_suspends(report, 2),
+        *judge_sleep.judge_wakes(report, 2),
+        *judge_sleep.judge_sleepers(report),
+        *judge_sleep.judge_accounts(report),
+    ]
+    check(TOUR, life, problems)
 
 
 def moved(trusted: Results, slow: Machine, case: Case) -> tuple[Life, list[str]]:

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Guests that are put to sleep, in every way, and must not notice."""
+
+from __future__ import annotations
+
+from typing import Callable, Iterator
+
+import pytest
+
+from lab import judge, judge_life, judge_sleep
+from lab.boot import Settings
+from lab.cases import Case, Results, booted, explain
+from lab.hosts import HOSTS
+from lab.life import Event, Life, checkpoint
+from lab.qemu import Machine
+from lab.sleep import STRICT, Cycles, Tour, failed_migration, failed_save, migrate
+
+HOST = HOSTS["untrusted"]
+CYCLES = {Case("cycles", "", STRICT): 100, Case("cycles-native", "native", STRICT): 20}
+# The guest goes on where it was
+STAYS: dict[Case, Event] = {
+    Case("checkpoint", "", STRICT): checkpoint,
+    Case("checkpoint-native", "native", STRICT): checkpoint,
+    Case("checkpoint-pvh", "", STRICT, kind="pvh"): checkpoint,
+    Case("failed-save", "", STRICT): failed_save,
+    Case("failed-save-native", "native", STRICT): failed_save,
+    Case("failed-migration-pvh", "", STRICT, kind="pvh"): failed_migration,
+}
+MIGRATED = Case("migrated-pvh", "", STRICT, kind="pvh")
+TOURS = (Case("tour", "", STRICT), Case("tour-native", "native", STRICT))
+
+Tell = Callable[[str], None]
+
+
+@pytest.fixture(scope="module", name="results")
+def fixture_results(settings: Settings, tell: Tell) -> Iterator[Results]:
+    with booted("sleep", settings, tell, HOST) as results:
+        yield results
+
+
+def check(case: Case, life: Life, suspends: int, wakes: int) -> None:
+    """It was suspended so often, and so often it woke as another domain."""
+    report = life.report
+    expected = judge.expected_of(report, case.tsc_mode, case.cmdline, HOST)
+    problems = [
+        *judge.judge_kind(report, case.kind),
+        *judge.judge_policy(report, expected),
+        *judge.judge_printk(report),
+        *judge.judge_clocks(report, suspended=wakes > 0),
+        *judge.judge_trouble(report),
+        *judge_sleep.judge_ticks(life),
+        *judge_sleep.judge_suspends(report, suspends),
+        *judge_sleep.judge_wakes(report, wakes),
+        *judge_sleep.judge_sleepers(report),
+        *judge_sleep.judge_accounts(report),
+    ]
+    if expected.verdict == "reliable":
+        problems += judge_life.judge_kept(report, wakes)
+    fail(case, life, problems)
+
+
+def fail(case: Case, life: Life, problems: list[str]) -> None:
+    if problems:
+        repeat = f"python3 -m pytest lab/tests/test_sleep.py -k {case}"
+        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+
+
+@pytest.mark.parametrize("case", STAYS, ids=str)
+def test_it_stays(results: Results, case: Case) -> None:
+    check(case, results.of(case, STAYS[case]), suspends=1, wakes=0)
+
+
+def test_live_migration(results: Results) -> None:
+    """Of a PVH guest: for PV ones this Xen was built without what it takes."""
+    check(MIGRATED, results.of(MIGRATED, migrate), suspends=1, wakes=1)
+
+
+@pytest.mark.parametrize("case", CYCLES, ids=str)
+def test_again_and_again(results: Results, tell: Tell, case: Case) -> None:
+    number = CYCLES[case]
+    cycles = Cycles(number, tell)
+    life = results.of(case, cycles)
+    tell(f"{case}: CLOCK_BOOTTIME is off by {cycles.drift:.3f} s")
+    check(case, life, suspends=number, wakes=number)
+    fail(case, life, judge_sleep.judge_cycles(cycles, life))
+
+
+@pytest.fixture(scope="module", name="old")
+def fixture_old(settings: Settings, tell: Tell) -> Iterator[Machine]:
+    with booted("old", settings, tell, HOST.older(600)) as results:
+        yield results.machine
+
+
+@pytest.mark.parametrize("case", TOURS, ids=str)
+def test_xens_clock_leaps_and_steps_back(
+    results: Results, old: Machine, case: Case
+) -> None:
+    """By ten minutes."""
+    life = results.of(case, Tour((old, results.machine)))
+    check(case, life, suspends=2, wakes=2)
