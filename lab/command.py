@@ -8,6 +8,7 @@ from pathlib import Path
 from lab.gdbstub import SOCKET
 from lab.hosts import Host
 from lab.images import Images
+from lab.qmp import SOCKET as QMP_SOCKET
 
 # QEMU 7.2 faults on the iret of a PV guest when SMAP is on, and its XSAVE gives
 # tasks the vector registers of others: xl crashed, now and then, and orders to
@@ -51,5 +52,6 @@ def qemu_command(images: Images, dom0_kernel: Path, host: Host) -> list[str]:
         *("-serial", "file:console.log", "-serial", "stdio"),
         *("-fsdev", "local,id=share,path=.,security_model=none"),
         *("-device", "virtio-9p-pci,fsdev=share,mount_tag=share"),
+        *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
         *debugger(host),
     ]

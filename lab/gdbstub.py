@@ -14,10 +14,9 @@ from pathlib import Path
 from types import TracebackType
 
 from lab.common import LabError
+from lab.sockets import ANSWER_LIMIT, connect
 
 SOCKET = "gdb.sock"
-# For the socket to appear, and for an answer
-ANSWER_LIMIT = 20.0
 
 
 class Stub:
@@ -25,29 +24,8 @@ class Stub:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / SOCKET
-        self._socket = self._connect()
+        self._socket = connect(self._path)
         self._data = b""
-
-    def _connect(self) -> socket.socket:
-        """A socket's path must be short, that of a run's directory may not be."""
-        limit = time.monotonic() + ANSWER_LIMIT
-        directory = os.open(self._path.parent, os.O_PATH)
-        try:
-            while True:
-                stub = socket.socket(socket.AF_UNIX)
-                try:
-                    stub.connect(f"/proc/self/fd/{directory}/{SOCKET}")
-                    return stub
-                except OSError as error:
-                    stub.close()
-                    if time.monotonic() > limit:
-                        raise LabError(
-                            f"no answer from QEMU's gdb stub: {error.strerror}: "
-                            f"{self._path}\n    What QEMU said is in qemu.log there."
-                        ) from None
-                time.sleep(0.05)
-        finally:
-            os.close(directory)
 
     def __enter__(self) -> Stub:
         return self

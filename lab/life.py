@@ -49,6 +49,13 @@ def checkpoint(guest: Guest) -> None:
     tick(guest, TICKS)
 
 
+def hibernate(guest: Guest) -> None:
+    """Into an image of itself, and out of that again."""
+    guest.phase("hibernate")
+    guest.wait_state("woken")
+    tick(guest, TICKS)
+
+
 def tick(guest: Guest, number: int) -> None:
     """Have it sleep two seconds so many times, from now on."""
     seen = len(guest.ticks)

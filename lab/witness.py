@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from lab.common import LabError
+from lab.records import TRACED, Record, Traced
 
 CLOCKS = ("monotonic", "raw", "boottime")
 ACCOUNTS = ("stolen", "total")
@@ -23,35 +24,11 @@ TROUBLE = re.compile(
     r"\bWARNING: |\bBUG: |\bOops\b|soft lockup|hard LOCKUP|18446744\d{3}"
     r"|rcu: INFO: .* stall|blocked for more than"
 )
-TRACED = re.compile(r"\[(\d+)\] \S+ +(\d+)\.(\d{6}): console: (.*)")
 # The last that the kernel says before the suspend
 SUSPENDING = "suspending xenstore"
 PARAMETER = "xen_tsc_reliable"
 # The kernel repeats its command line: that is no remark about a parameter
 COMMAND_LINE = re.compile(r"^(Kernel c|C|Unknown kernel c)ommand line")
-
-
-@dataclass(frozen=True)
-class Record:
-    """One record of the kernel's log."""
-
-    level: int
-    sequence: int
-    usec: int
-    text: str
-    caller: str = ""
-
-    def __str__(self) -> str:
-        return f"[{self.usec / 1e6:12.6f}] {self.text}"
-
-
-@dataclass(frozen=True)
-class Traced:
-    """What ftrace recorded of the kernel's log, in microseconds of its clock."""
-
-    vcpu: int
-    usec: int
-    text: str
 
 
 @dataclass(frozen=True)

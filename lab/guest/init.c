@@ -13,6 +13,7 @@
  *   spin MSEC		spun		had a vCPU for itself for so long
  *   trace CLOCK		tracing		ftrace records what printk says
  *   functions		traced		had all of the kernel's functions traced
+ *   hibernate		woken		has slept in an image of itself
  *   finish		done		has looked again, and shows its report
  *   off				powers off
  *
@@ -152,6 +153,12 @@ static void trace(const char *clock)
 	set_state("tracing");
 }
 
+static void sleep_in_image(void)
+{
+	hibernate();
+	set_state("woken");
+}
+
 static void functions(void)
 {
 	trace_functions();
@@ -204,6 +211,8 @@ int main(void)
 			trace(name);
 		else if (!strcmp(phase, "functions"))
 			functions();
+		else if (!strcmp(phase, "hibernate"))
+			sleep_in_image();
 		else if (!strcmp(phase, "mark"))
 			mark();
 		else if (!strcmp(phase, "finish"))

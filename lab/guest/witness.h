@@ -92,6 +92,9 @@ void trace_start(const char *clock);
 void trace_functions(void);
 void trace_report(void);
 
+/* hibernate.c */
+void hibernate(void);
+
 /* init.c */
 void mount_or_die(const char *type, const char *where);
 void log_line(const char *line);

@@ -13,14 +13,12 @@ from typing import Callable, Iterator
 import pytest
 
 from lab.boot import Settings
-from lab.cases import PROBE, Case, Results
+from lab.cases import PROBE, Case, Results, booted
 from lab.common import BUILD
 from lab.hosts import COUNTED
-from lab.images import make_images
-from lab.qemu import Machine
-from lab.runs import Run
 from lab.tests.tree import KERNEL, run
-from lab.witness import SCHED_CLOCK, Record
+from lab.records import Record
+from lab.witness import SCHED_CLOCK
 
 ON = f"{PROBE} xen_tsc_reliable=on"
 TSC = Case("cost-tsc", "native", ON, probe=True)
@@ -32,7 +30,6 @@ OLD_EMULATED = Case("cost-old-emulated", "", PROBE, probe=True, patched=False)
 CASES = (TSC, AGAIN, PVCLOCK, OLD, EMULATED, OLD_EMULATED)
 
 COST = re.compile(r"xen_probe_cost: (\w+): (\d+) cycles, \d+ ns for (\d+) calls")
-LINE = re.compile(r"^\[ *(\d+)\.(\d{6})\]\[ *(\w+)\] (.*)")
 CONTINUOUS_USEC = 1000
 
 
@@ -44,12 +41,8 @@ class Measured:
         guest.create()
         guest.wait_state("up")
         guest.shutdown()
-        found = [LINE.match(line) for line in guest.log.lines]
-        self.records = [
-            Record(6, number, int(m[1]) * 1_000_000 + int(m[2]), m[4], m[3])
-            for number, m in enumerate(found)
-            if m
-        ]
+        found = [Record.of_console(line) for line in guest.log.lines]
+        self.records = [record for record in found if record]
         texts = "\n".join(record.text for record in self.records)
         self.cost = {m[1]: int(m[2]) / int(m[3]) for m in COST.finditer(texts)}
 
@@ -58,12 +51,8 @@ class Measured:
 def fixture_measured(
     settings: Settings, tell: Callable[[str], None]
 ) -> Iterator[dict[Case, Measured]]:
-    images = make_images(settings.xen)
     measured = {}
-    with Machine(Run("cost"), images, settings.unpatched, COUNTED) as machine:
-        tell("booting Xen on a host where only instructions take time")
-        machine.wait_boot()
-        results = Results(machine, images, settings, tell)
+    with booted("cost", settings, tell, COUNTED) as results:
         for case in CASES:
             measured[case] = Measured(results, case)
             costs = measured[case].cost.items()

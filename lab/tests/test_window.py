@@ -12,7 +12,7 @@ import pytest
 from lab import judge
 from lab.cases import PROBE, Case, Results, explain
 from lab.life import NMIS, Life, Traced, interrupt, save_and_restore
-from lab.witness import Record, Traced as Line
+from lab.records import Record, Traced as Line
 
 TSC = Case("window-tsc", "", PROBE, probe=True)
 NATIVE = Case("window-native", "native", f"{PROBE} xen_tsc_reliable=on", probe=True)
