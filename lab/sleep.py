@@ -45,21 +45,21 @@ class Cycles:
     number: int
     tell: Callable[[str], None]
     naps: list[Nap] = field(default_factory=list)
-    # One before the first nap, and one after each
+    # One after each nap
     ticks: list[Tick] = field(default_factory=list)
-    # More of them before the first nap, and after the last
+    # More of them after the first nap, and after the last
     early: list[Tick] = field(default_factory=list)
     late: list[Tick] = field(default_factory=list)
 
     def __call__(self, guest: Guest) -> None:
-        tick(guest, 2)
-        self.early += guest.ticks
-        self.ticks.append(self.early[-1])
         for number in range(1, self.number + 1):
             # No order is the same as the one before
             self.naps.append(Nap(*guest.nap(f"tick 0 {number}")))
             guest.wait_ticks(1)
             self.ticks += guest.ticks
+            if number == 1:
+                tick(guest, 2)
+                self.early += guest.ticks
             if number % TELL == 0 or number == self.number:
                 passed = self.ticks[-1].at - self.ticks[0].at
                 self.tell(
@@ -67,19 +67,25 @@ class Cycles:
                     f"{passed / number:.2f} s each"
                 )
         tick(guest, TICKS)
-        self.late += guest.ticks[1:]
+        self.late += guest.ticks
 
     @property
-    def drift(self) -> float:
-        """What CLOCK_BOOTTIME has gained over dom0's clock, in seconds.
+    def drift(self) -> tuple[float, float]:
+        """What CLOCK_BOOTTIME has gained over dom0's clock, at least and at most.
 
-        A tick comes to dom0 late, never early: the one that was least late is right.
+        From the first nap on, which makes up for what the kernel's clock lost at
+        boot, when it still counted ticks.  The guest looked at its clock after
+        dom0's order to do so, and before dom0 heard of it.
         """
-        early, late = (
-            max(tick.boottime - tick.at for tick in ticks)
-            for ticks in (self.early, self.late)
-        )
-        return late - early
+        ahead = [
+            (
+                max(tick.boottime - tick.at for tick in ticks),
+                ticks[0].boottime - nap.end,
+            )
+            for nap, ticks in ((self.naps[0], self.early), (self.naps[-1], self.late))
+        ]
+        (early_least, early_most), (late_least, late_most) = ahead
+        return late_least - early_most, late_most - early_least
 
 
 @dataclass(frozen=True)

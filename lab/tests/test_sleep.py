@@ -80,7 +80,8 @@ def test_again_and_again(results: Results, tell: Tell, case: Case) -> None:
     number = CYCLES[case]
     cycles = Cycles(number, tell)
     life = results.of(case, cycles)
-    tell(f"{case}: CLOCK_BOOTTIME is off by {cycles.drift:.3f} s")
+    least, most = cycles.drift
+    tell(f"{case}: CLOCK_BOOTTIME gained from {least:.3f} to {most:.3f} s")
     check(case, life, suspends=number, wakes=number)
     fail(case, life, judge_sleep.judge_cycles(cycles, life))
 
