@@ -211,12 +211,16 @@ class Machine:
         self._check_qemu()
         if alive:
             self._last_life = time.monotonic()
-        age = time.monotonic() - self._start
-        if self.quiet > QUIET_LIMIT or age > self.limit:
+        if self.quiet > QUIET_LIMIT or self.age > self.limit:
             raise Hung(
                 f"the machine hangs: nothing happened for {self.quiet:.0f} s, "
-                f"{age:.0f} s after its start\n{self.console.tail()}"
+                f"{self.age:.0f} s after its start\n{self.console.tail()}"
             )
+
+    @property
+    def age(self) -> float:
+        """For how many seconds its TSC has counted."""
+        return time.monotonic() - self._start
 
     @property
     def quiet(self) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import gdbstub, judge, uptime, vtsc
+from lab import judge, sockets, uptime, vtsc
 from lab.command import qemu_command
 from lab.common import LabError
 from lab.expect import expect, expect_leaf

@@ -7,30 +7,46 @@ host, or of none.  Its own code prints there, and so do the lab's probes.
 
 from __future__ import annotations
 
+from typing import Callable, Iterator
+
 import pytest
 
-from lab import judge
-from lab.cases import PROBE, Case, Results, explain
-from lab.life import NMIS, Life, Traced, interrupt, save_and_restore
+from lab import judge, judge_life
+from lab.boot import Settings
+from lab.cases import PROBE, Case, Results, booted, explain
+from lab.hosts import HOSTS
+from lab.life import NMIS, Life, Move, Traced, interrupt, save_and_restore
+from lab.qemu import Machine
 from lab.records import Record, Traced as Line
 
+ON = "xen_tsc_reliable=on"
 TSC = Case("window-tsc", "", PROBE, probe=True)
-NATIVE = Case("window-native", "native", f"{PROBE} xen_tsc_reliable=on", probe=True)
+NATIVE = Case("window-native", "native", f"{PROBE} {ON}", probe=True)
 PVCLOCK = Case("window-pvclock", "native", PROBE, probe=True)
 PVH = Case("window-pvh", "", PROBE, probe=True, kind="pvh")
 OLD = Case("old-window-tsc", "", PROBE, probe=True, patched=False)
 OLD_PVCLOCK = Case("old-window-pvclock", "native", PROBE, probe=True, patched=False)
 OURS = (TSC, NATIVE, PVCLOCK, PVH)
-# Where the trace is to have the scheduler's core's clock, and where the raw one
-CLOCKS = {PVCLOCK: "global", PVH: "-"}
+# By the raw clock, which the core does not filter, or the kernel's choice
+CLOCKS = {PVH: "-"}
 ANY_CONTEXT = {
     "tsc": Case("context-tsc"),
     "pvclock": Case("context-pvclock", "native"),
 }
 
+MOVED_TSC = Case("moved-window-tsc", "native", ON, probe=True)
+MOVED_PVCLOCK = Case("moved-window-pvclock", "native", probe=True)
+MOVED_OLD = Case("old-moved-window", "native", probe=True, patched=False)
+
 PROBES = ["before the hypercall", "after the hypercall", "vcpu_info mapped"]
 # Less than the guest slept
 LEAP_USEC = 100_000
+# A stamp below zero is very large
+BELOW_ZERO_USEC = 2**62 // 1000
+# In seconds: a move must not take longer
+YOUNGER = 120.0
+
+Tell = Callable[[str], None]
 
 
 def check(case: Case, life: Life, problems: list[str]) -> None:
@@ -52,18 +68,22 @@ def lived(results: Results, case: Case) -> Life:
     return results.of(case, Traced(CLOCKS.get(case, "local"), save_and_restore))
 
 
-@pytest.mark.parametrize("case", OURS, ids=str)
-def test_the_clock_is_held(results: Results, case: Case) -> None:
-    life = lived(results, case)
+def judge_held(life: Life) -> list[str]:
     records, lines = in_window(life)
-    problems = [*judge.judge_printk(life.report), *judge.judge_suspend(life.report)]
+    problems = judge.judge_printk(life.report)
     for what, stamps in (
         ("printk", [record.usec for record in records]),
         ("ftrace", [line.usec for line in lines]),
     ):
         if len(set(stamps)) != 1:
             problems.append(f"{what} does not stand still in the window: {stamps}")
-    check(case, life, problems)
+    return problems
+
+
+@pytest.mark.parametrize("case", OURS, ids=str)
+def test_the_clock_is_held(results: Results, case: Case) -> None:
+    life = lived(results, case)
+    check(case, life, [*judge_held(life), *judge.judge_suspend(life.report)])
 
 
 @pytest.mark.parametrize("case", OURS, ids=str)
@@ -121,3 +141,40 @@ def test_any_context(results: Results, source: str) -> None:
     if not 1 <= len(nmis) <= NMIS:
         problems.append(f"{len(nmis)} NMIs were told of, expected up to {NMIS}")
     check(case, life, problems)
+
+
+@pytest.fixture(scope="module", name="young")
+def fixture_young(
+    settings: Settings, tell: Tell, results: Results
+) -> Iterator[Machine]:
+    """A host whose TSC has not counted for as long as the other one's."""
+    results.machine.wait(lambda: results.machine.age > YOUNGER)
+    with booted("young", settings, tell, HOSTS["untrusted"]) as young:
+        yield young.machine
+
+
+def moved(results: Results, young: Machine, case: Case) -> Life:
+    return results.of(case, Traced("local", Move(young)))
+
+
+@pytest.mark.parametrize("case", (MOVED_TSC, MOVED_PVCLOCK), ids=str)
+def test_the_tsc_steps_back_in_a_move(
+    results: Results, young: Machine, case: Case
+) -> None:
+    life = moved(results, young, case)
+    problems = [
+        *judge_held(life),
+        *judge_life.judge_move(life.report),
+        *judge_life.judge_rate(life),
+        *judge.judge_clocks(life.report, suspended=True),
+        *judge.judge_trouble(life.report),
+    ]
+    check(case, life, problems)
+
+
+def test_without_the_series_a_stamp_is_below_zero(
+    results: Results, young: Machine
+) -> None:
+    """As [18446744035.615695]."""
+    records = moved(results, young, MOVED_OLD).report.grep("^xen probe: ")
+    assert any(record.usec > BELOW_ZERO_USEC for record in records), records
