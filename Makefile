@@ -18,7 +18,7 @@ export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES V
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check fuzz soak kernel kernels probes series apply clean distclean
+.PHONY: help boot check fuzz soak bench kernel kernels probes series apply clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -27,6 +27,7 @@ help:
 	@echo '  make check   set up, build, and run all tests'
 	@echo '  make fuzz    drive the policy with random inputs; RUNS= says how many'
 	@echo '  make soak    a busy guest whose TSC must be kept, for MINUTES=60'
+	@echo '  make bench   what a read of the scheduler clock costs, with the series and without'
 	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage)'
 	@echo '  make series  the patches, for git am, in build/$(KERNEL)/series/'
 	@echo '  make apply KDIR=...  apply the series to a kernel source of your own'
@@ -63,6 +64,11 @@ soak:
 	@scripts/setup boot
 	@$(MAKE) -s kernels
 	@python3 -m lab.soak
+
+bench:
+	@scripts/setup check
+	@$(MAKE) -s kernels probes
+	@python3 -m lab.bench
 
 kernel:
 	@scripts/setup kernel

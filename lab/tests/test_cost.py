@@ -8,43 +8,21 @@ else takes any time: what is measured there is exact.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Callable, Iterator
 
 import pytest
 
+from lab.bench import CASES, EMULATED, OLD, OLD_EMULATED, TSC, Measured
 from lab.boot import Settings
-from lab.cases import PROBE, Case, Results, booted
+from lab.cases import Case, booted
 from lab.common import BUILD
 from lab.hosts import COUNTED
 from lab.tests.tree import KERNEL, run
-from lab.records import Record
 from lab.witness import SCHED_CLOCK
 
-ON = f"{PROBE} xen_tsc_reliable=on"
-TSC = Case("cost-tsc", "native", ON, probe=True)
-AGAIN = Case("cost-tsc-again", "native", ON, probe=True)
-PVCLOCK = Case("cost-pvclock", "native", PROBE, probe=True)
-OLD = Case("cost-old", "native", PROBE, probe=True, patched=False)
-EMULATED = Case("cost-emulated", "", PROBE, probe=True)
-OLD_EMULATED = Case("cost-old-emulated", "", PROBE, probe=True, patched=False)
-CASES = (TSC, AGAIN, PVCLOCK, OLD, EMULATED, OLD_EMULATED)
-
-COST = re.compile(r"xen_probe_cost: (\w+): (\d+) cycles, \d+ ns for (\d+) calls")
+AGAIN = replace(TSC, name="cost-tsc-again")
 CONTINUOUS_USEC = 1000
-
-
-class Measured:
-    """A guest that boots, measures and is off again."""
-
-    def __init__(self, results: Results, case: Case) -> None:
-        guest = results.guest(case)
-        guest.create()
-        guest.wait_state("up")
-        guest.shutdown()
-        found = [Record.of_console(line) for line in guest.log.lines]
-        self.records = [record for record in found if record]
-        texts = "\n".join(record.text for record in self.records)
-        self.cost = {m[1]: int(m[2]) / int(m[3]) for m in COST.finditer(texts)}
 
 
 @pytest.fixture(scope="module", name="measured")
@@ -53,28 +31,28 @@ def fixture_measured(
 ) -> Iterator[dict[Case, Measured]]:
     measured = {}
     with booted("cost", settings, tell, COUNTED) as results:
-        for case in CASES:
+        for case in (*CASES, AGAIN):
             measured[case] = Measured(results, case)
-            costs = measured[case].cost.items()
+            costs = measured[case].cycles.items()
             texts = [f"{clock}() {cost:.1f}" for clock, cost in costs]
             tell(f"{case}: instructions of {', '.join(texts)}")
     yield measured
 
 
 def test_it_is_exact(measured: dict[Case, Measured]) -> None:
-    assert measured[TSC].cost == measured[AGAIN].cost
-    assert measured[TSC].cost.keys() == {"sched_clock", "local_clock"}
+    assert measured[TSC].cycles == measured[AGAIN].cycles
+    assert measured[TSC].cycles.keys() == {"sched_clock", "local_clock"}
 
 
 @pytest.mark.parametrize("clock", ("sched_clock", "local_clock"))
 def test_half_the_instructions(measured: dict[Case, Measured], clock: str) -> None:
-    assert measured[TSC].cost[clock] * 2 <= measured[OLD].cost[clock]
+    assert measured[TSC].cycles[clock] * 2 <= measured[OLD].cycles[clock]
 
 
 def test_an_emulated_tsc_costs_no_more(measured: dict[Case, Measured]) -> None:
     """Most of that is Xen's: the instruction traps, whoever reads which clock."""
-    for clock, cost in measured[EMULATED].cost.items():
-        assert cost <= measured[OLD_EMULATED].cost[clock]
+    for clock, cost in measured[EMULATED].cycles.items():
+        assert cost <= measured[OLD_EMULATED].cycles[clock]
 
 
 @pytest.mark.parametrize("case", (TSC, EMULATED), ids=str)
