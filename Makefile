@@ -11,14 +11,15 @@ SERIES	 ?=
 KDIR	 ?=
 RUNS	 ?=
 MINUTES	 ?=
+MUTANT	 ?=
 V	 ?=
-export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES V
+export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES MUTANT V
 
 # Debian's own tools, whatever else came first in PATH
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check fuzz soak bench kernel kernels probes series apply clean distclean
+.PHONY: help boot check fuzz soak bench mutants kernel kernels probes series apply clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -28,6 +29,7 @@ help:
 	@echo '  make fuzz    drive the policy with random inputs; RUNS= says how many'
 	@echo '  make soak    a busy guest whose TSC must be kept, for MINUTES=60'
 	@echo '  make bench   what a read of the scheduler clock costs, with the series and without'
+	@echo '  make mutants puts errors into the series: each must be seen by a test; MUTANT= names some'
 	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage)'
 	@echo '  make series  the patches, for git am, in build/$(KERNEL)/series/'
 	@echo '  make apply KDIR=...  apply the series to a kernel source of your own'
@@ -53,7 +55,7 @@ boot:
 check:
 	@scripts/setup check
 	@$(MAKE) -s kernels probes
-	@python3 -m pytest lab/tests
+	@MUTANT= python3 -m pytest lab/tests
 
 fuzz:
 	@scripts/setup check
@@ -64,6 +66,11 @@ soak:
 	@scripts/setup boot
 	@$(MAKE) -s kernels
 	@python3 -m lab.soak
+
+mutants:
+	@scripts/setup check
+	@$(MAKE) -s kernels probes
+	@python3 -m lab.mutants
 
 bench:
 	@scripts/setup check

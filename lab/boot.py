@@ -35,6 +35,8 @@ class Settings:
     guest: str
     tsc_mode: str
     cmdline: str
+    # The name of an error that the kernel with the series has
+    mutant: str = ""
 
     @property
     def patched(self) -> Path:
@@ -46,12 +48,15 @@ class Settings:
 
     def image(self, *, patched: bool = True, probe: bool = False) -> Path:
         """One of the kernels that scripts/kernel builds."""
-        words = [self.kernel, *([] if patched else ["none"]), *(["probe"] * probe)]
-        image = BUILD / "-".join(words) / "bzImage"
+        words = [*([] if patched else ["none"]), *(["probe"] * probe)]
+        mutant = self.mutant if patched else ""
+        names = [self.kernel, *words, *([mutant] if mutant else [])]
+        image = BUILD / "-".join(names) / "bzImage"
         if not image.exists():
+            words += [f"mutant={mutant}"] if mutant else []
             raise LabError(
                 f"there is no kernel {image.parent.relative_to(TOP)}/bzImage\n"
-                f"    Build it with: scripts/kernel {' '.join(words)}"
+                f"    Build it with: scripts/kernel {' '.join([self.kernel, *words])}"
             )
         return image
 
@@ -71,6 +76,7 @@ def settings_from(environment: dict[str, str]) -> Settings:
         guest=guest,
         tsc_mode=tsc_mode,
         cmdline=cmdline,
+        mutant=environment.get("MUTANT", ""),
     )
 
 

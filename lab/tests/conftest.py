@@ -22,6 +22,7 @@ ORDER = (
     "lab",
     "hosts",
     "naps",
+    "mutants",
     "fuzz",
     "kunit",
     "dom0",

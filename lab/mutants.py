@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`make mutants`: errors put into the series on purpose, each of which a test must see.
+
+Each is a patch in lab/mutants/, which names the tests that are to fail.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.common import LAB, TOP, LabError, run_main, say
+
+HERE = TOP / "lab" / "mutants"
+HEADER = re.compile(r"^(Subject|Test|Kernel): (.+)$", re.MULTILINE)
+KERNELS: dict[str, list[str]] = {"plain": [], "probe": ["probe"]}
+FAILED = re.compile(r"^FAILED \S*::(\S+)", re.MULTILINE)
+# pytest's: some tests failed
+TESTS_FAILED = 1
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    subject: str
+    # Arguments for pytest, the first of which names a file of tests
+    test: list[str]
+    kernel: list[str]
+
+
+def read(path: Path) -> Mutant:
+    fields = dict(HEADER.findall(path.read_text()))
+    missing = {"Subject", "Test", "Kernel"} - fields.keys()
+    if missing or fields["Kernel"] not in KERNELS:
+        raise LabError(f"{path} lacks {', '.join(missing) or 'a known Kernel:'}")
+    words = shlex.split(fields["Test"])
+    test = [f"lab/tests/test_{words[0]}.py", *words[1:]]
+    return Mutant(path.stem, fields["Subject"], test, KERNELS[fields["Kernel"]])
+
+
+def mutants(names: list[str]) -> list[Mutant]:
+    known = {path.stem: path for path in sorted(HERE.glob("*.patch"))}
+    for name in names:
+        if name not in known:
+            raise LabError(f"MUTANT={name} is none of: {', '.join(known)}")
+    return [read(known[name]) for name in names or known]
+
+
+def killers(mutant: Mutant, kernel: str) -> list[str]:
+    """Build it and run its tests: those that fail."""
+    build = ["scripts/kernel", kernel, *mutant.kernel, f"mutant={mutant.name}"]
+    if subprocess.run(build, cwd=TOP).returncode:
+        raise LabError(f"{mutant.name} could not be built")
+    log = LAB / f"mutant-{mutant.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *mutant.test],
+        cwd=TOP,
+        env={**os.environ, "MUTANT": mutant.name},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    log.write_text(done.stdout)
+    if done.returncode not in (0, TESTS_FAILED):
+        raise LabError(f"the tests of {mutant.name} did not run: see {log}")
+    return FAILED.findall(done.stdout)
+
+
+def main() -> int:
+    kernel = os.environ.get("KERNEL") or "6.12"
+    chosen = mutants((os.environ.get("MUTANT") or "").split())
+    rows, survivors = [], 0
+    for number, mutant in enumerate(chosen, 1):
+        say(f"mutants: {number} of {len(chosen)}: {mutant.name}: {mutant.subject}")
+        failed = killers(mutant, kernel)
+        survivors += not failed
+        rows.append(f"  {mutant.name:16}{mutant.subject}")
+        rows.append(f"  {'':16}{', '.join(failed) or 'SURVIVED'}")
+    print("\n".join(["", "Mutants, and the tests that failed", *rows]))
+    print(f"{len(chosen)} mutants, {survivors} survived")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
