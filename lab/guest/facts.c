@@ -62,10 +62,18 @@ static void report_trust(const char *when)
 		say("%s.stable %d", when, !!strstr(line, ": 1"));
 }
 
+static const char *const sysfs_files[] = {
+	"mode", "emulated", "host_reliable", "frequency_khz", "incarnation",
+	"verdict", "row", "reason", "request", "sched_clock", "sched_clock_stable",
+	"resumes", "demotions", "last_demotion",
+};
+
 void report_facts(const char *when)
 {
+	char key[64], path[64];
 	struct time_leaf leaf;
 	struct utsname uts;
+	unsigned int i;
 
 	if (!uname(&uts))
 		say("%s.linux %s", when, uts.release);
@@ -77,6 +85,12 @@ void report_facts(const char *when)
 	report_file(when, "clocksource", CLOCKSOURCE "current_clocksource");
 	report_file(when, "available", CLOCKSOURCE "available_clocksource");
 	report_trust(when);
+
+	for (i = 0; i < ARRAY_SIZE(sysfs_files); i++) {
+		snprintf(key, sizeof(key), "sysfs.%s", sysfs_files[i]);
+		snprintf(path, sizeof(path), "/sys/hypervisor/tsc/%s", sysfs_files[i]);
+		report_file(when, key, path);
+	}
 
 	say("%s.leaf_base %#x", when, xen_leaf_base());
 	say("%s.leaf_max %#x", when, xen_leaf_max());

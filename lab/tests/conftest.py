@@ -22,6 +22,7 @@ ORDER = (
     "lab",
     "hosts",
     "naps",
+    "sysfs",
     "mutants",
     "fuzz",
     "kunit",

@@ -10,6 +10,7 @@ import pytest
 from lab import judge, judge_sleep
 from lab.boot import Settings
 from lab.cases import Case, explain
+from lab.judge_sysfs import judge_sysfs
 from lab.life import Life
 from lab.witness import GIVEN_UP, KEPT
 
@@ -66,6 +67,10 @@ def test_time_leaf_agrees_with_xen(
 ) -> None:
     host, outside = settings.host, life.outside
     check(judge.judge_leaf(life.report, host, case.tsc_mode, outside))
+
+
+def test_sysfs_tells_the_same(life: Life, check: Check) -> None:
+    check(judge_sysfs(life.report, resumes=1))
 
 
 def test_no_kernel_complaint(life: Life, check: Check) -> None:

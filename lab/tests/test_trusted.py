@@ -12,6 +12,7 @@ from lab import judge, judge_life, judge_sleep
 from lab.boot import Settings
 from lab.cases import Case, Results, booted, explain
 from lab.hosts import HOSTS
+from lab.judge_sysfs import judge_sysfs
 from lab.life import Life, Move, checkpoint
 from lab.qemu import Machine
 from lab.sleep import STRICT, Tour
@@ -154,7 +155,8 @@ def test_moved_to_another_rate_is_given_up(
     leaves = [life.report.time_leaf(when) for when in ("before", "after")]
     rates = " at boot, ".join(f"{leaf.khz} kHz" for leaf in leaves)
     reason = rf"rate is not what it was .*{rates} now, incarnation 2"
-    check(case, life, [*problems, *judge_life.judge_given_up(life.report, reason)])
+    problems += judge_life.judge_given_up(life.report, reason)
+    check(case, life, [*problems, *judge_sysfs(life.report, resumes=1)])
 
 
 def test_without_the_series_a_moved_guest_is_slow(

@@ -117,6 +117,18 @@ void __init xen_sched_clock_start(void)
 }
 
 /**
+ * xen_sched_clock_reads - what the scheduler clock is read from, for people
+ *
+ * Context: any.
+ *
+ * Return: "TSC" or "pvclock".
+ */
+const char *xen_sched_clock_reads(void)
+{
+	return READ_ONCE(xen_clock.source) == XEN_SCHED_CLOCK_TSC ? "TSC" : "pvclock";
+}
+
+/**
  * xen_sched_clock_use_tsc - continue on the TSC
  *
  * Context: boot, one CPU, interrupts off, after tsc_early_init(): tsc_khz is not
@@ -204,8 +216,7 @@ static void xen_sched_clock_hand_over(struct work_struct *work)
 	done = true;
 
 	/* The core blames a "broken BIOS".  Say first what really happened. */
-	pr_info("%s, not stable any more\n",
-		xen_clock.source == XEN_SCHED_CLOCK_TSC ? "TSC" : "pvclock");
+	pr_info("%s, not stable any more\n", xen_sched_clock_reads());
 
 	preempt_disable();
 	xen_sched_clock_stop(XEN_SCHED_CLOCK_AHEAD_NS);

@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 u64 xen_sched_clock(void);
+const char *xen_sched_clock_reads(void);
 
 void __init xen_sched_clock_start(void);
 void __init xen_sched_clock_use_tsc(void);

@@ -39,7 +39,8 @@ struct xen_tsc_facts xen_tsc_promised __ro_after_init = {
 	.request = IS_ENABLED(CONFIG_XEN_TSC_RELIABLE) ? XEN_TSC_AUTO : XEN_TSC_OFF,
 };
 
-static struct xen_tsc_judgement xen_tsc_judgement __ro_after_init;
+/* And the verdict */
+struct xen_tsc_judgement xen_tsc_judgement __ro_after_init;
 
 static int __init xen_tsc_reliable_setup(char *arg)
 {

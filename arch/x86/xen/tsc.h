@@ -8,6 +8,7 @@
 #include "tsc_policy.h"
 
 extern struct xen_tsc_facts xen_tsc_promised;
+extern struct xen_tsc_judgement xen_tsc_judgement;
 
 void __init xen_tsc_init(void);
 void xen_tsc_gather(struct xen_tsc_facts *facts);

@@ -73,7 +73,7 @@ static void xen_tsc_jumped(const struct xen_tsc_watch *watch,
 		value = xen_sched_clock_from_tsc(watch->last.tsc) +
 			look->pvclock - watch->last.pvclock;
 
-	if (!xen_tsc_demote(value, "a jump"))
+	if (!xen_tsc_demote(value, "it jumped and there was no suspend", "a jump"))
 		return;
 
 	xen_tsc_gather(&found);

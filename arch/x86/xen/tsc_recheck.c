@@ -25,7 +25,11 @@
 #include "tsc.h"
 #include "tsc_recheck.h"
 
-static char *xen_tsc_demoted_why;
+/* How often the kernel has resumed, and why the TSC was given up, or NULL */
+unsigned int xen_tsc_resumes;
+const char *xen_tsc_demoted_why;
+
+static char *xen_tsc_unstable_due_to;
 
 /* Given up, but timekeeping may still count on it */
 static bool xen_tsc_leaving __read_mostly;
@@ -42,7 +46,7 @@ static void xen_tsc_resume_tick(void *unused)
 static void xen_tsc_demote_rest(struct work_struct *work)
 {
 	/* Has the core choose another clocksource, in a thread of its own */
-	mark_tsc_unstable(xen_tsc_demoted_why);
+	mark_tsc_unstable(xen_tsc_unstable_due_to);
 	/* Timers may have been set by a clock that was ahead of itself */
 	on_each_cpu(xen_tsc_resume_tick, NULL, 1);
 }
@@ -52,7 +56,8 @@ static DECLARE_WORK(xen_tsc_demote_work, xen_tsc_demote_rest);
 /**
  * xen_tsc_demote - give the TSC up
  * @value: where the scheduler clock continues, see xen_sched_clock_leave_tsc()
- * @why: for the log of the core
+ * @why: for people who ask later
+ * @due_to: for the log of the core
  *
  * The scheduler clock has left the TSC when this returns.  Timekeeping leaves
  * it as soon as a thread can run, for the xen clocksource if that is the best
@@ -63,7 +68,7 @@ static DECLARE_WORK(xen_tsc_demote_work, xen_tsc_demote_rest);
  *
  * Return: whether this was the first call, which has done it.
  */
-bool xen_tsc_demote(u64 value, char *why)
+bool xen_tsc_demote(u64 value, const char *why, char *due_to)
 {
 	static atomic_t demoted;
 
@@ -71,7 +76,8 @@ bool xen_tsc_demote(u64 value, char *why)
 		return false;
 
 	xen_sched_clock_leave_tsc(value);
-	xen_tsc_demoted_why = why;
+	WRITE_ONCE(xen_tsc_demoted_why, why);
+	xen_tsc_unstable_due_to = due_to;
 	WRITE_ONCE(xen_tsc_leaving, true);
 	schedule_work(&xen_tsc_demote_work);
 
@@ -122,8 +128,10 @@ void xen_tsc_recheck(void)
 	struct xen_tsc_facts found = { .request = xen_tsc_promised.request };
 	struct xen_tsc_judgement judgement;
 
-	/* Nobody uses it */
-	if (check_tsc_unstable())
+	WRITE_ONCE(xen_tsc_resumes, xen_tsc_resumes + 1);
+
+	/* Nobody uses it, or Xen was never asked as there are no Xen timers */
+	if (check_tsc_unstable() || !xen_tsc_judgement.rule)
 		return;
 
 	xen_tsc_gather(&found);
@@ -138,7 +146,8 @@ void xen_tsc_recheck(void)
 		return;
 	}
 
-	xen_tsc_demote(xen_sched_clock(), "Xen not vouching for it any more");
+	xen_tsc_demote(xen_sched_clock(), judgement.reason,
+		       "Xen not vouching for it any more");
 	pr_warn("TSC given up: %s (row %u, mode %s, %s, %u kHz at boot, %u kHz now, incarnation %u, Xen %u.%u)\n",
 		judgement.reason, judgement.rule->row,
 		xen_tsc_mode_name(found.mode),

@@ -5,7 +5,10 @@
 #include <linux/types.h>
 
 void xen_tsc_recheck(void);
-bool xen_tsc_demote(u64 value, char *why);
+extern unsigned int xen_tsc_resumes;
+extern const char *xen_tsc_demoted_why;
+
+bool xen_tsc_demote(u64 value, const char *why, char *due_to);
 void xen_tsc_hurry(void);
 
 #endif /* XEN_TSC_RECHECK_H */

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The judge of /sys/hypervisor/tsc/ notices each file that tells something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.judge_sysfs import judge_sysfs
+from lab.witness import Report, parse
+
+RECORDED = Path(__file__).with_name("recorded.report")
+FILES = {
+    "mode": "default",
+    "emulated": "1",
+    "host_reliable": "0",
+    "frequency_khz": "",
+    "incarnation": "",
+    "verdict": "reliable",
+    "row": "4",
+    "reason": "emulated at a constant rate, also across migration",
+    "request": "auto",
+    "sched_clock": "TSC",
+    "sched_clock_stable": "1",
+    "resumes": "0",
+    "demotions": "0",
+    "last_demotion": "none",
+}
+
+
+@pytest.fixture(name="report")
+def fixture_report() -> Report:
+    report = parse(RECORDED.read_text())
+    for when in ("before", "after"):
+        leaf = report.time_leaf(when)
+        told = {
+            **FILES,
+            "frequency_khz": str(leaf.khz),
+            "incarnation": str(leaf.incarnation),
+            "resumes": "1" if when == "after" else "0",
+        }
+        for name, value in told.items():
+            report.values[f"{when}.sysfs.{name}"] = value
+    return report
+
+
+def test_good(report: Report) -> None:
+    assert not judge_sysfs(report, resumes=1)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("when", ("before", "after"))
+def test_wrong(report: Report, when: str, name: str) -> None:
+    report.values[f"{when}.sysfs.{name}"] = "nonsense"
+    assert len(judge_sysfs(report, resumes=1)) == 1
