@@ -12,8 +12,6 @@
 
 #include <asm/xen/tsc.h>
 
-#include <xen/xen.h>
-
 /* One file, with one value of the status as it is now */
 #define XEN_TSC_ATTR(_name, _format, _value)					\
 static ssize_t _name##_show(struct kobject *kobj,				\
@@ -65,7 +63,7 @@ static int __init xen_sysfs_tsc_init(void)
 	struct kobject *tsc;
 	int error;
 
-	if (!xen_domain() || !xen_tsc_status(&status))
+	if (!xen_tsc_status(&status))
 		return -ENODEV;
 
 	tsc = kobject_create_and_add("tsc", hypervisor_kobj);

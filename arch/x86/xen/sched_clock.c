@@ -131,16 +131,20 @@ const char *xen_sched_clock_reads(void)
 /**
  * xen_sched_clock_use_tsc - continue on the TSC
  *
- * Context: boot, one CPU, interrupts off, after tsc_early_init(): tsc_khz is not
- * known before.
+ * Context: boot, one CPU, after tsc_early_init(): tsc_khz is not known before.
  */
 void __init xen_sched_clock_use_tsc(void)
 {
+	unsigned long flags;
+
 	/* Stamped by the pvclock, so that a step to the next line would show */
 	pr_info("TSC\n");
 
+	/* What an interrupt took between the reads of the two would be lost */
+	raw_spin_lock_irqsave(&xen_sched_clock_lock, flags);
 	xen_clock.mult = xen_sched_clock_mult(tsc_khz);
 	xen_sched_clock_choose(&xen_clock, XEN_SCHED_CLOCK_TSC, xen_sched_clock());
+	raw_spin_unlock_irqrestore(&xen_sched_clock_lock, flags);
 }
 
 /**

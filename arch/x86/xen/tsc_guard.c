@@ -97,8 +97,6 @@ void xen_tsc_guard(void)
 	struct xen_tsc_look look;
 	s64 gap;
 
-	xen_tsc_hurry();
-
 	if (!tsc_clocksource_reliable || check_tsc_unstable())
 		return;
 

@@ -11,14 +11,17 @@
 #include <linux/cache.h>
 #include <linux/clocksource_ids.h>
 #include <linux/compiler.h>
+#include <linux/nmi.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/tick.h>
 #include <linux/timekeeping.h>
+#include <linux/vtime.h>
 #include <linux/workqueue.h>
 
+#include <asm/current.h>
 #include <asm/tsc.h>
 
 #include "sched_clock.h"
@@ -94,7 +97,7 @@ bool xen_tsc_demote(u64 value, const char *why, char *due_to)
  * Until then the scheduler clock has to count as stable: one that is not is
  * bound to timekeeping by the core, and would stand still as well.
  *
- * Context: the timer interrupt.
+ * Context: the timer interrupt, after the tick.
  */
 void xen_tsc_hurry(void)
 {
@@ -102,6 +105,16 @@ void xen_tsc_hurry(void)
 
 	if (likely(!READ_ONCE(xen_tsc_leaving)))
 		return;
+
+	/*
+	 * The interrupt may have begun by the TSC, and ends by the pvclock.  The
+	 * gap is not time that it took: tasks would not be charged for theirs
+	 * until as much has passed, and each would keep its CPU.  So account as
+	 * at the beginning again.
+	 */
+	irqtime_account_irq(current, HARDIRQ_OFFSET);
+	/* What the tick has leapt over, nobody was stuck for */
+	touch_all_softlockup_watchdogs();
 
 	ktime_get_snapshot(&snapshot);
 	if (snapshot.cs_id == CSID_X86_TSC ||
