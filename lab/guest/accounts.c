@@ -4,41 +4,43 @@
  * back, and what is stolen not run ahead of the time that has passed: a kernel
  * whose steal clock went back once calls all time stolen, for ages.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "witness.h"
 
-/* The columns of /proc/stat, the last of which is stolen time; what comes after
- * it is part of others.  In ticks of 10 ms.
- */
-#define COLUMNS	8
 #define TICK_NS	10000000LL
 
-static void read_accounts(int cpu, __s64 seen[ACCOUNTS])
+void read_stat(int cpu, unsigned long long ticks[STATS])
 {
-	unsigned long long ticks[COLUMNS];
 	char line[512];
 	int found = -1;
 	FILE *file;
-	int i;
 
 	file = fopen("/proc/stat", "r");
 	if (!file)
-		die("cannot open /proc/stat");
+		die("cannot open /proc/stat: %s", strerror(errno));
 	while (found != cpu && fgets(line, sizeof(line), file))
 		if (sscanf(line, "cpu%d %llu %llu %llu %llu %llu %llu %llu %llu",
 			   &found, &ticks[0], &ticks[1], &ticks[2], &ticks[3],
-			   &ticks[4], &ticks[5], &ticks[6], &ticks[7]) != 9)
+			   &ticks[4], &ticks[5], &ticks[6], &ticks[7]) != 1 + STATS)
 			found = -1;
 	fclose(file);
 	if (found != cpu)
 		die("/proc/stat has no vCPU %d", cpu);
+}
 
-	seen[ACCOUNT_STOLEN] = ticks[COLUMNS - 1] * TICK_NS;
+static void read_accounts(int cpu, __s64 seen[ACCOUNTS])
+{
+	unsigned long long ticks[STATS];
+	int i;
+
+	read_stat(cpu, ticks);
+	seen[ACCOUNT_STOLEN] = ticks[STAT_STOLEN] * TICK_NS;
 	seen[ACCOUNT_TOTAL] = 0;
-	for (i = 0; i < COLUMNS; i++)
+	for (i = 0; i < STATS; i++)
 		seen[ACCOUNT_TOTAL] += ticks[i] * TICK_NS;
 }
 

@@ -28,6 +28,21 @@ bool read_line(const char *path, char *line, size_t size)
 	return ok;
 }
 
+/* Into a file of the kernel's, all at once */
+void write_file(const char *path, const char *value)
+{
+	int file = open(path, O_WRONLY | O_TRUNC);
+
+	if (file < 0 || write(file, value, strlen(value)) < 0)
+		die("cannot write '%s' to %s: %s", value, path, strerror(errno));
+	close(file);
+}
+
+void choose_clocksource(const char *name)
+{
+	write_file(CLOCKSOURCE "current_clocksource", name);
+}
+
 static void report_file(const char *when, const char *key, const char *path)
 {
 	char line[1024];

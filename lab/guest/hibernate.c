@@ -41,15 +41,6 @@ static void make_swap(void)
 		die("no swap on " DISK ": %s", strerror(errno));
 }
 
-static void set(const char *path, const char *value)
-{
-	int file = open(path, O_WRONLY);
-
-	if (file < 0 || write(file, value, strlen(value)) < 0)
-		die("cannot write '%s' to %s: %s", value, path, strerror(errno));
-	close(file);
-}
-
 /*
  * All of hibernation but the power off between writing the image and reading it:
  * the memory is what it was when the image was taken.
@@ -57,6 +48,6 @@ static void set(const char *path, const char *value)
 void hibernate(void)
 {
 	make_swap();
-	set("/sys/power/disk", "test_resume");
-	set("/sys/power/state", "disk");
+	write_file("/sys/power/disk", "test_resume");
+	write_file("/sys/power/state", "disk");
 }

@@ -106,15 +106,9 @@ static void run_ticks(unsigned int ticks)
 }
 
 /* By the administrator's hand */
-static void choose_clocksource(const char *name)
+static void choose(const char *clocksource)
 {
-	static const char path[] =
-		"/sys/devices/system/clocksource/clocksource0/current_clocksource";
-	int file = open(path, O_WRONLY);
-
-	if (file < 0 || write(file, name, strlen(name)) < 0)
-		die("cannot choose clocksource %s: %s", name, strerror(errno));
-	close(file);
+	choose_clocksource(clocksource);
 	set_state("chosen");
 }
 
@@ -204,7 +198,7 @@ int main(void)
 		else if (sscanf(phase, "pause %u", &number) == 1)
 			pause_readers(number);
 		else if (sscanf(phase, "clocksource %31s", name) == 1)
-			choose_clocksource(name);
+			choose(name);
 		else if (sscanf(phase, "spin %u", &number) == 1)
 			spin_for(number);
 		else if (sscanf(phase, "trace %31s", name) == 1)

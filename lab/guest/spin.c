@@ -56,18 +56,10 @@ static unsigned long timers_of(int cpu)
 /* What a vCPU has spent in interrupts, in 1/100 s, by the kernel's accounts */
 static unsigned long irq_time_of(int cpu)
 {
-	FILE *file = fopen("/proc/stat", "r");
-	unsigned long irq = 0, softirq = 0;
-	char line[1024], name[16];
+	unsigned long long ticks[STATS];
 
-	if (!file)
-		die("cannot open /proc/stat: %s", strerror(errno));
-	snprintf(name, sizeof(name), "cpu%d ", cpu);
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, strlen(name)))
-			sscanf(line, "%*s %*u %*u %*u %*u %*u %lu %lu", &irq, &softirq);
-	fclose(file);
-	return irq + softirq;
+	read_stat(cpu, ticks);
+	return ticks[STAT_IRQ] + ticks[STAT_SOFTIRQ];
 }
 
 static void *spin_main(void *arg)

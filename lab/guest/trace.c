@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ftrace records what printk says, with the stamps of the trace clock */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "witness.h"
 
@@ -12,34 +10,22 @@
 
 static bool tracing;
 
-static void set(const char *file, const char *value)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), TRACING "%s", file);
-	fd = open(path, O_WRONLY | O_TRUNC);
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		die("cannot write '%s' to %s: %s", value, path, strerror(errno));
-	close(fd);
-}
-
 /* From now on, by this clock; "-" leaves the kernel's choice */
 void trace_start(const char *clock)
 {
 	mount_or_die("tracefs", TRACING);
 	if (strcmp(clock, "-"))
-		set("trace_clock", clock);
-	set("events/printk/console/enable", "1");
+		write_file(TRACING "trace_clock", clock);
+	write_file(TRACING "events/printk/console/enable", "1");
 	tracing = true;
 }
 
 /* Every function of the kernel asks the clock: on and off again */
 void trace_functions(void)
 {
-	set("current_tracer", "function");
+	write_file(TRACING "current_tracer", "function");
 	readers_run_on(5);
-	set("current_tracer", "nop");
+	write_file(TRACING "current_tracer", "nop");
 }
 
 void trace_report(void)
@@ -49,7 +35,7 @@ void trace_report(void)
 
 	if (!tracing)
 		return;
-	set("events/printk/console/enable", "0");
+	write_file(TRACING "events/printk/console/enable", "0");
 	file = fopen(TRACING "trace_clock", "r");
 	if (file && fgets(line, sizeof(line), file))
 		say("trace_clock %.*s", (int)strcspn(line, "\n"), line);

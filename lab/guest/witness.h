@@ -44,6 +44,8 @@ bool itsc_visible(void);
 
 /* facts.c */
 bool read_line(const char *path, char *line, size_t size);
+void write_file(const char *path, const char *value);
+void choose_clocksource(const char *name);
 void report_facts(const char *when);
 void report_kmsg(void);
 
@@ -66,6 +68,21 @@ enum {
 	ACCOUNTS,
 };
 
+/* The columns of /proc/stat, in ticks of 10 ms; what comes after is part of these */
+enum {
+	STAT_USER,
+	STAT_NICE,
+	STAT_SYSTEM,
+	STAT_IDLE,
+	STAT_IOWAIT,
+	STAT_IRQ,
+	STAT_SOFTIRQ,
+	STAT_STOLEN,
+	STATS,
+};
+
+void read_stat(int cpu, unsigned long long ticks[STATS]);
+
 struct accounts {
 	int cpu;
 	__s64 opened;
@@ -84,7 +101,8 @@ void sleepers_start(void);
 void sleepers_run_on(unsigned long wakes);
 void sleepers_pause(unsigned int usec);
 void sleepers_report(void);
-/* spin.c */
+
+/* spin.c: it keeps a vCPU busy, and nothing else does */
 void spin_alone(unsigned int msec);
 
 /* trace.c */
