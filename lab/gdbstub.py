@@ -7,8 +7,6 @@ listens on a socket in the run's directory, where nobody else comes.
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from pathlib import Path
 from types import TracebackType

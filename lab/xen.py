@@ -13,7 +13,6 @@ from lab.qemu import (
     GUEST_QUIET_LIMIT,
     KERNEL_DEAD,
     Machine,
-    OrderFailed,
     RunError,
     Tick,
 )
