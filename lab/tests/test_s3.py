@@ -53,7 +53,8 @@ def test_the_clock_goes_on(settings: Settings, host: str) -> None:
     assert 0 <= steps[asleep] < ASLEEP / 2 * 1_000_000, text
     assert Report(kmsg=records).printk_back_of_caller[0] == 0, text
 
-    # And it was looked at again
-    kept = 1 if host == "trusted" else 0
-    assert len(KEPT.findall(text)) == kept, text
+    # And it was looked at again: what nobody vouches for the core may have given
+    # up before
+    if host == "trusted":
+        assert len(KEPT.findall(text)) == 1, text
     assert not GIVEN_UP.search(text), text
