@@ -13,7 +13,7 @@ import sys
 from typing import Callable
 
 from lab.boot import settings_from
-from lab.cases import PROBE, Case, Results, booted
+from lab.cases import PROBE, Case, Results
 from lab.common import run_main, say
 from lab.hosts import COUNTED
 from lab.records import Record
@@ -67,7 +67,7 @@ def main() -> int:
     lines = []
     for host, unit in ((COUNTED, "Instructions"), (settings.host, "ns, emulated")):
         lines += ["", f"{unit}, per call", head]
-        with booted("bench", settings, tell, host) as results:
+        with Results("bench", settings, tell, host) as results:
             for case, name in CASES.items():
                 tell(f"{name}, on the host '{host.name}'")
                 measured = Measured(results, case)

@@ -105,7 +105,8 @@ def main() -> int:
     images = make_images(settings.xen)
     run = Run("boot")
     lives: dict[str, Life] = {}
-    with Machine(run, images, settings.unpatched, settings.host) as machine:
+    host = settings.host.for_guests(settings.guest)
+    with Machine(run, images, settings.unpatched, host) as machine:
         say(f"lab: booting Xen {settings.xen.version} and dom0 under QEMU")
         machine.wait_boot()
         say(f"lab: dom0 is up ({time.monotonic() - start:.1f} s)")

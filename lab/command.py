@@ -41,7 +41,7 @@ def qemu_command(images: Images, dom0_kernel: Path, host: Host) -> list[str]:
         # The kernel kills QEMU with us, however we end; -no-reboot ends it with Xen
         *("setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64"),
         *accelerator(host),
-        *("-smp", "2", "-m", "2048", "-machine", "q35"),
+        *("-smp", str(host.cpus), "-m", "2048", "-machine", "q35"),
         *("-cpu", f"{CPU},{INVARIANT_TSC}" if host.tsc_reliable else CPU),
         *("-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"),
         *("-kernel", str(images.xen)),

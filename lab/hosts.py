@@ -45,6 +45,13 @@ class Host:
     counted: bool = False
     # Xen believes to have been up for so many seconds when it boots
     uptime: int = 0
+    cpus: int = 2
+
+    def for_guests(self, kind: str) -> Host:
+        """With one CPU for PVH guests: what kills them, see EMULATOR_FAULT, takes a
+        thread of QEMU that is interrupted at the wrong place, by another vCPU's.
+        """
+        return replace(self, cpus=1) if kind == "pvh" else self
 
     def older(self, seconds: int) -> Host:
         """The same host, on which Xen has been up for some time already."""

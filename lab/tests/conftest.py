@@ -11,7 +11,7 @@ import pytest
 from _pytest.terminal import TerminalReporter
 
 from lab.boot import Settings, settings_from
-from lab.cases import PATCHED, Case, Results, booted
+from lab.cases import PATCHED, Case, Results
 from lab.common import LabError, say
 from lab.hosts import HOSTS
 from lab.life import Life
@@ -20,6 +20,7 @@ from lab.life import Life
 ORDER = (
     "lint",
     "lab",
+    "death",
     "hosts",
     "naps",
     "sysfs",
@@ -108,8 +109,8 @@ def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
 
 @pytest.fixture(scope="session")
 def results(settings: Settings, tell: Callable[[str], None]) -> Iterator[Results]:
-    """Xen, booted once; the guests run as the tests ask for them."""
-    with booted("check", settings, tell, HOSTS["untrusted"]) as results:
+    """Xen once; the guests run as the tests ask for them."""
+    with Results("check", settings, tell, HOSTS["untrusted"]) as results:
         yield results
 
 

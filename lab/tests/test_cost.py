@@ -15,7 +15,7 @@ import pytest
 
 from lab.bench import CASES, EMULATED, OLD, OLD_EMULATED, TSC, Measured
 from lab.boot import Settings
-from lab.cases import Case, booted
+from lab.cases import Case, Results
 from lab.common import BUILD
 from lab.hosts import COUNTED
 from lab.tests.tree import KERNEL, run
@@ -30,7 +30,7 @@ def fixture_measured(
     settings: Settings, tell: Callable[[str], None]
 ) -> Iterator[dict[Case, Measured]]:
     measured = {}
-    with booted("cost", settings, tell, COUNTED) as results:
+    with Results("cost", settings, tell, COUNTED) as results:
         for case in (*CASES, AGAIN):
             measured[case] = Measured(results, case)
             costs = measured[case].cycles.items()

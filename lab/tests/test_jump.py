@@ -7,9 +7,9 @@ from typing import Callable, Iterator
 
 import pytest
 
-from lab import judge, judge_life
+from lab import judge, judge_life, judge_sysfs
 from lab.boot import Settings
-from lab.cases import Case, Results, booted, explain
+from lab.cases import Case, Results, explain
 from lab.hosts import HOSTS
 from lab.life import Choose, Jump, Life
 
@@ -38,7 +38,7 @@ Tell = Callable[[str], None]
 
 @pytest.fixture(scope="module", name="results")
 def fixture_results(settings: Settings, tell: Tell) -> Iterator[Results]:
-    with booted("jump", settings, tell, HOST) as results:
+    with Results("jump", settings, tell, HOST) as results:
         yield results
 
 
@@ -63,6 +63,7 @@ def test_a_jump_is_noticed(results: Results, name: str) -> None:
     problems = [
         *judge_life.judge_given_up(life.report, rf"jumped by {shown(seconds)} ms"),
         *judge_life.judge_jump(life.report, seconds),
+        *judge_sysfs.judge_sysfs(life.report, 0),
     ]
     times = [tick.at for tick in life.guest.ticks]
     first = min(at for at in times if at > life.guest.unpaused)

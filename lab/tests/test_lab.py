@@ -6,21 +6,17 @@ recorded.report is a shortened real one, of a patched guest in the default mode.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
-from lab import judge, qemu, runs
+from lab import judge
 from lab.boot import settings_from
 from lab.common import LabError
 from lab.expect import OFF, ON, expect
 from lab.hosts import HOSTS
-from lab.images import Images
-from lab.qemu import Dom0Died, Hung, Machine, MachineDied, QemuDied, XenDied
-from lab.runs import Run
 from lab.witness import Report, parse
-from lab.xen import Guest, GuestDied, Outside, parse_outside
+from lab.xen import Outside, parse_outside
 
 RECORDED = (Path(__file__).parent / "recorded.report").read_text()
 HOST = HOSTS["untrusted"]
@@ -212,83 +208,3 @@ def test_outside_witness() -> None:
 def test_bad_setting_is_refused(name: str, value: str) -> None:
     with pytest.raises(LabError, match=f"{name}={value} is not one of"):
         settings_from({name: value})
-
-
-# A stand-in for QEMU: says something on its console, and stays or ends
-
-
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Machine:
-    fake = tmp_path / "bin" / "qemu-system-x86_64"
-    fake.parent.mkdir()
-    fake.write_text(f"#!/bin/bash\n{script}\n")
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", str(fake.parent), prepend=":")
-    monkeypatch.setattr(runs, "LAB", tmp_path / "lab")
-    monkeypatch.setattr(qemu, "SETTLE", 0.3)
-    nothing = tmp_path / "nothing"
-    return Machine(Run("fake"), Images(nothing, nothing, nothing), nothing)
-
-
-@pytest.mark.parametrize(
-    ("script", "error"),
-    [
-        ("echo '(XEN) Panic on CPU 0:' > console.log; sleep 60", XenDied),
-        ("echo '(XEN) Panic on CPU 0:' > console.log", XenDied),
-        ("echo 'Kernel panic - not syncing: x' > console.log; sleep 60", Dom0Died),
-        ("echo 'BUG: unable to handle page fault' > console.log; sleep 60", Dom0Died),
-        ("echo 'lab dom0: no 9p share' > console.log; sleep 60", Dom0Died),
-        ("echo 'qemu: cannot do that' >&2; exit 1", QemuDied),
-        ("echo ready; exit 0", QemuDied),
-        ("sleep 60", Hung),
-    ],
-)
-def test_death_is_an_error(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    script: str,
-    error: type[MachineDied],
-) -> None:
-    monkeypatch.setattr(qemu, "QUIET_LIMIT", 2.0)
-    with pytest.raises(error) as raised:
-        with machine(tmp_path, monkeypatch, script) as dying:
-            dying.wait_boot()
-            dying.must("true")
-    assert "console.log" in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("line", "complaint"),
-    [
-        ("Kernel panic - not syncing: Fatal exception", "Kernel panic"),
-        ("BUG: kernel NULL pointer dereference", "BUG: kernel NULL"),
-        ("witness: FAILED: cannot mount proc", "cannot mount proc"),
-    ],
-)
-def test_dead_guest_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, complaint: str
-) -> None:
-    kernel = tmp_path / "6.12" / "bzImage"
-    kernel.parent.mkdir()
-    kernel.touch()
-    script = "echo ready; while read -r id rest; do echo 5 > commands/$id.out; "
-    script += f"echo '{line}' > guest-g.log; echo done $id 0; done; sleep 60"
-    with machine(tmp_path, monkeypatch, script) as working:
-        guest = Guest(working, "g", kernel, kernel)
-        guest.create()
-        with pytest.raises(GuestDied, match=complaint):
-            guest.wait_state("up")
-
-
-def test_nothing_is_left_running(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        with machine(tmp_path, monkeypatch, "echo $$ > pid; echo ready; sleep 60") as m:
-            m.wait_boot()
-            pid = int(m.run.path("pid").read_text())
-            raise KeyboardInterrupt
-    for _ in range(50):
-        if not Path(f"/proc/{pid}").exists():
-            return
-        time.sleep(0.1)
-    pytest.fail(f"process {pid} outlived the machine")

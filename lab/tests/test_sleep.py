@@ -9,7 +9,7 @@ import pytest
 
 from lab import judge, judge_life, judge_sleep
 from lab.boot import Settings
-from lab.cases import Case, Results, booted, explain
+from lab.cases import Case, Results, explain
 from lab.hosts import HOSTS
 from lab.life import Event, Life, checkpoint
 from lab.qemu import Machine
@@ -34,7 +34,7 @@ Tell = Callable[[str], None]
 
 @pytest.fixture(scope="module", name="results")
 def fixture_results(settings: Settings, tell: Tell) -> Iterator[Results]:
-    with booted("sleep", settings, tell, HOST) as results:
+    with Results("sleep", settings, tell, HOST) as results:
         yield results
 
 
@@ -88,8 +88,8 @@ def test_again_and_again(results: Results, tell: Tell, case: Case) -> None:
 
 @pytest.fixture(scope="module", name="old")
 def fixture_old(settings: Settings, tell: Tell) -> Iterator[Machine]:
-    with booted("old", settings, tell, HOST.older(600)) as results:
-        yield results.machine
+    with Results("old", settings, tell, HOST.older(600)) as results:
+        yield results.machine()
 
 
 @pytest.mark.parametrize("case", TOURS, ids=str)
@@ -97,5 +97,5 @@ def test_xens_clock_leaps_and_steps_back(
     results: Results, old: Machine, case: Case
 ) -> None:
     """By ten minutes."""
-    life = results.of(case, Tour((old, results.machine)))
+    life = results.of(case, Tour((old, results.machine())))
     check(case, life, suspends=2, wakes=2)

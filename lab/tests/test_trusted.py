@@ -10,7 +10,7 @@ import pytest
 
 from lab import judge, judge_life, judge_sleep
 from lab.boot import Settings
-from lab.cases import Case, Results, booted, explain
+from lab.cases import Case, Results, explain
 from lab.hosts import HOSTS
 from lab.judge_sysfs import judge_sysfs
 from lab.life import Life, Move, checkpoint
@@ -38,14 +38,14 @@ Tell = Callable[[str], None]
 
 @pytest.fixture(scope="module", name="trusted")
 def fixture_trusted(settings: Settings, tell: Tell) -> Iterator[Results]:
-    with booted("trusted", settings, tell, TRUSTED) as results:
+    with Results("trusted", settings, tell, TRUSTED) as results:
         yield results
 
 
 @pytest.fixture(scope="module", name="slow")
 def fixture_slow(settings: Settings, tell: Tell) -> Iterator[Machine]:
-    with booted("1ghz", settings, tell, SLOW) as results:
-        yield results.machine
+    with Results("1ghz", settings, tell, SLOW) as results:
+        yield results.machine()
 
 
 def check(case: Case, life: Life, problems: list[str]) -> None:
@@ -107,8 +107,8 @@ def test_a_checkpoint_changes_nothing(trusted: Results) -> None:
 
 def test_there_and_back(trusted: Results, settings: Settings, tell: Tell) -> None:
     """Where Xen's clock is ten minutes ahead, and the TSC another one."""
-    with booted("trusted-old", settings, tell, TRUSTED.older(600)) as old:
-        life = trusted.of(TOUR, Tour((old.machine, trusted.machine)))
+    with Results("trusted-old", settings, tell, TRUSTED.older(600)) as old:
+        life = trusted.of(TOUR, Tour((old.machine(), trusted.machine())))
     report = life.report
     problems = [
         *judge_life.judge_kept(report, 2),

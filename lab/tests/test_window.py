@@ -13,7 +13,7 @@ import pytest
 
 from lab import judge, judge_life
 from lab.boot import Settings
-from lab.cases import PROBE, Case, Results, booted, explain
+from lab.cases import PROBE, Case, Results, explain
 from lab.hosts import HOSTS
 from lab.life import NMIS, Life, Move, Traced, interrupt, save_and_restore
 from lab.qemu import Machine
@@ -148,9 +148,9 @@ def fixture_young(
     settings: Settings, tell: Tell, results: Results
 ) -> Iterator[Machine]:
     """A host whose TSC has not counted for as long as the other one's."""
-    results.machine.wait(lambda: results.machine.age > YOUNGER)
-    with booted("young", settings, tell, HOSTS["untrusted"]) as young:
-        yield young.machine
+    results.machine().wait(lambda: results.machine().age > YOUNGER)
+    with Results("young", settings, tell, HOSTS["untrusted"]) as young:
+        yield young.machine()
 
 
 def moved(results: Results, young: Machine, case: Case) -> Life:

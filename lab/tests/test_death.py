@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What dies in the lab is named, and takes nothing else with it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from lab import cases, qemu, runs
+from lab.boot import Settings, settings_from
+from lab.cases import Case, Results
+from lab.hosts import HOSTS
+from lab.images import Images
+from lab.qemu import Dom0Died, Hung, Machine, MachineDied, QemuDied, XenDied
+from lab.runs import Run
+from lab.xen import Guest, GuestDied
+
+HOST = HOSTS["untrusted"]
+
+# A stand-in for QEMU: says something on its console, and stays or ends
+
+
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Images:
+    fake = tmp_path / "bin" / "qemu-system-x86_64"
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/bash\n{script}\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(fake.parent), prepend=":")
+    monkeypatch.setattr(runs, "LAB", tmp_path / "lab")
+    monkeypatch.setattr(qemu, "SETTLE", 0.3)
+    nothing = tmp_path / "nothing"
+    return Images(nothing, nothing, nothing)
+
+
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Machine:
+    images = stand_in(tmp_path, monkeypatch, script)
+    return Machine(Run("fake"), images, images.dom0)
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ("echo '(XEN) Panic on CPU 0:' > console.log; sleep 60", XenDied),
+        ("echo '(XEN) Panic on CPU 0:' > console.log", XenDied),
+        ("echo 'Kernel panic - not syncing: x' > console.log; sleep 60", Dom0Died),
+        ("echo 'BUG: unable to handle page fault' > console.log; sleep 60", Dom0Died),
+        ("echo 'lab dom0: no 9p share' > console.log; sleep 60", Dom0Died),
+        ("echo 'qemu: cannot do that' >&2; exit 1", QemuDied),
+        ("echo ready; exit 0", QemuDied),
+        ("sleep 60", Hung),
+    ],
+)
+def test_death_is_an_error(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    error: type[MachineDied],
+) -> None:
+    monkeypatch.setattr(qemu, "QUIET_LIMIT", 2.0)
+    with pytest.raises(error) as raised:
+        with machine(tmp_path, monkeypatch, script) as dying:
+            dying.wait_boot()
+            dying.must("true")
+    assert "console.log" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("Kernel panic - not syncing: Fatal exception", "Kernel panic"),
+        ("BUG: kernel NULL pointer dereference", "BUG: kernel NULL"),
+        ("witness: FAILED: cannot mount proc", "cannot mount proc"),
+    ],
+)
+def test_dead_guest_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, complaint: str
+) -> None:
+    kernel = tmp_path / "6.12" / "bzImage"
+    kernel.parent.mkdir()
+    kernel.touch()
+    script = "echo ready; while read -r id rest; do echo 5 > commands/$id.out; "
+    script += f"echo '{line}' > guest-g.log; echo done $id 0; done; sleep 60"
+    with machine(tmp_path, monkeypatch, script) as working:
+        guest = Guest(working, "g", kernel, kernel)
+        guest.create()
+        with pytest.raises(GuestDied, match=complaint):
+            guest.wait_state("up")
+
+
+XEN_SAYS = """(XEN) d1v0 Triple fault - invoking HVM shutdown action 1
+(XEN) RIP:    e008:[<ffff82d0402044a5>]
+(XEN) RFLAGS: 0000000000000246   CONTEXT: hvm guest (d1v0)"""
+
+
+def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a machine that died with one guest, and after guests that QEMU killed."""
+    died = tmp_path / "died"
+    kernel = tmp_path / "6.12" / "bzImage"
+    kernel.parent.mkdir()
+    kernel.touch()
+    (tmp_path / "nothing").touch()
+    script = f"""echo ready
+    if [ ! -e {died} ]; then touch {died}; echo '(XEN) Panic on CPU 0:' > console.log
+    else echo '{XEN_SAYS}' >> console.log; fi
+    while read -r id rest; do
+        echo 'Kernel panic' >> guest-second.log; echo '{XEN_SAYS}' >> console.log
+        echo 5 > commands/$id.out; echo done $id 0
+    done"""
+    images = stand_in(tmp_path, monkeypatch, script)
+    monkeypatch.setattr(cases, "make_images", lambda xen: images)
+    monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
+    told: list[str] = []
+    settings = settings_from({})
+    with Results("fake", settings, told.append, HOST) as results:
+        with pytest.raises(XenDied):
+            results.of(Case("first"))
+        with pytest.raises(GuestDied):
+            results.of(Case("second"))
+    assert sum("booting Xen" in text for text in told) == 2
+    assert sum("once more" in text for text in told) == cases.LIVES - 1
+    assert told[-1].startswith("second: lost: guest second died")
+
+
+def test_nothing_is_left_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        with machine(tmp_path, monkeypatch, "echo $$ > pid; echo ready; sleep 60") as m:
+            m.wait_boot()
+            pid = int(m.run.path("pid").read_text())
+            raise KeyboardInterrupt
+    for _ in range(50):
+        if not Path(f"/proc/{pid}").exists():
+            return
+        time.sleep(0.1)
+    pytest.fail(f"process {pid} outlived the machine")
