@@ -21,6 +21,10 @@ class Run:
         need_space(LAB, 64)
         start = time.strftime("%Y%m%d-%H%M%S")
         self.directory = LAB / f"{name}-{start}-{os.getpid()}"
+        number = 1
+        while self.directory.exists():
+            number += 1
+            self.directory = LAB / f"{name}-{start}-{os.getpid()}-{number}"
         (self.directory / "commands").mkdir(parents=True)
         # Held for as long as the run lives, so that no other run prunes it.
         self._lock = (self.directory / ".lock").open("w")

@@ -22,8 +22,10 @@ void read_stat(int cpu, unsigned long long ticks[STATS])
 	file = fopen("/proc/stat", "r");
 	if (!file)
 		die("cannot open /proc/stat: %s", strerror(errno));
+	/* The line of all of them, "cpu  ", looks like that of a vCPU to sscanf() */
 	while (found != cpu && fgets(line, sizeof(line), file))
-		if (sscanf(line, "cpu%d %llu %llu %llu %llu %llu %llu %llu %llu",
+		if (line[3] == ' ' ||
+		    sscanf(line, "cpu%d %llu %llu %llu %llu %llu %llu %llu %llu",
 			   &found, &ticks[0], &ticks[1], &ticks[2], &ticks[3],
 			   &ticks[4], &ticks[5], &ticks[6], &ticks[7]) != 1 + STATS)
 			found = -1;
