@@ -106,6 +106,8 @@ class Jump:
         if self.idle:
             guest.phase("pause 100000")
             guest.wait_state("pausing")
+        guest.phase("trace -")
+        guest.wait_state("tracing")
         guest.phase("tick 3")
         self.move(guest)
         guest.wait_ticks(4)

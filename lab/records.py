@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 CONSOLE = re.compile(r"\[ *(\d+)\.(\d{6})\]\[ *(\w+)\] (.*)")
+EVENT = re.compile(r"\[\d+\] \S+ +[\d.]+: (xen_\w+): (.*)")
 TRACED = re.compile(r"\[(\d+)\] \S+ +(\d+)\.(\d{6}): console: (.*)")
 
 
@@ -40,3 +41,18 @@ class Traced:
     vcpu: int
     usec: int
     text: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """What ftrace recorded of the clocks themselves."""
+
+    name: str
+    values: dict[str, str]
+
+    @staticmethod
+    def of_trace(line: str) -> Event | None:
+        found = EVENT.search(line)
+        if not found:
+            return None
+        return Event(found[1], dict(word.split("=", 1) for word in found[2].split()))

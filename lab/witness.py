@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from lab.common import LabError
-from lab.records import TRACED, Record, Traced
+from lab.records import TRACED, Event, Record, Traced
 
 CLOCKS = ("monotonic", "raw", "boottime")
 ACCOUNTS = ("stolen", "total")
@@ -81,6 +81,7 @@ class Report:
     values: dict[str, str] = field(default_factory=dict)
     kmsg: list[Record] = field(default_factory=list)
     trace: list[Traced] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
     def fact(self, key: str) -> str:
         if key not in self.values:
@@ -259,6 +260,9 @@ def parse(text: str) -> Report:
                 vcpu, seconds, usec, message = found.groups()
                 stamp = int(seconds) * 1_000_000 + int(usec)
                 report.trace.append(Traced(int(vcpu), stamp, message))
+            event = Event.of_trace(value)
+            if event:
+                report.events.append(event)
             continue
         if key != "kmsg":
             report.values[key] = value.strip()

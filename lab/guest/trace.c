@@ -3,12 +3,22 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "witness.h"
 
 #define TRACING "/sys/kernel/tracing/"
 
 static bool tracing;
+
+/* The events of the series, but for one that comes with every timer interrupt */
+static void trace_clocks(void)
+{
+	if (access(TRACING "events/xen_tsc", F_OK))
+		return;
+	write_file(TRACING "events/xen_tsc/enable", "1");
+	write_file(TRACING "events/xen_tsc/xen_tsc_look/enable", "0");
+}
 
 /* From now on, by this clock; "-" leaves the kernel's choice */
 void trace_start(const char *clock)
@@ -17,6 +27,7 @@ void trace_start(const char *clock)
 	if (strcmp(clock, "-"))
 		write_file(TRACING "trace_clock", clock);
 	write_file(TRACING "events/printk/console/enable", "1");
+	trace_clocks();
 	tracing = true;
 }
 

@@ -11,7 +11,7 @@ from typing import Callable, Iterator
 
 import pytest
 
-from lab import judge, judge_life
+from lab import judge, judge_events, judge_life
 from lab.boot import Settings
 from lab.cases import PROBE, Case, Results, explain
 from lab.hosts import HOSTS
@@ -101,6 +101,17 @@ def test_the_trace_never_steps_back(results: Results, case: Case) -> None:
         if two.usec < one.usec
     ]
     problems += [str(r) for r in life.report.grep("clock went backwards")]
+    check(case, life, problems)
+
+
+@pytest.mark.parametrize("case", OURS, ids=str)
+def test_the_events_tell_the_same(results: Results, case: Case) -> None:
+    life = lived(results, case)
+    problems = [
+        *judge_events.judge_rebases(life.report, life.seconds),
+        *judge_events.judge_verdicts(life.report),
+        *judge_events.judge_demoted(life.report, 0, 0),
+    ]
     check(case, life, problems)
 
 

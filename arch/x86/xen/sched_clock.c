@@ -25,6 +25,8 @@
 #include <xen/interface/xen.h>
 #include <xen/xen-ops.h>
 
+#include <trace/events/xen_tsc.h>
+
 #include "sched_clock.h"
 #include "sched_clock_source.h"
 
@@ -50,6 +52,9 @@ static struct xen_sched_clock xen_clock __read_mostly __aligned(SMP_CACHE_BYTES)
 	.source	= XEN_SCHED_CLOCK_HELD,
 	.read	= xen_sched_clock_read_source,
 };
+
+/* What reads used before a sleep, for people who trace it */
+static struct xen_sched_clock_data xen_sched_clock_slept;
 
 /* Orders the switches.  Readers do not care. */
 static DEFINE_RAW_SPINLOCK(xen_sched_clock_lock);
@@ -264,6 +269,11 @@ void xen_sched_clock_mark_unstable(void)
  */
 void xen_sched_clock_save(void)
 {
+	const struct xen_sched_clock_data *data = READ_ONCE(xen_clock.active);
+
+	if (data->source != XEN_SCHED_CLOCK_HELD)
+		xen_sched_clock_slept = *data;
+
 	xen_sched_clock_stop(0);
 }
 
@@ -275,7 +285,14 @@ void xen_sched_clock_save(void)
  */
 void xen_sched_clock_restore(void)
 {
+	const struct xen_sched_clock_data *data;
+
 	/* What the pvclock has returned last may be of another host */
 	pvclock_resume();
 	xen_sched_clock_go_on();
+
+	data = READ_ONCE(xen_clock.active);
+	trace_xen_sched_clock_rebase(xen_sched_clock_slept.source == XEN_SCHED_CLOCK_TSC,
+				     data->source == XEN_SCHED_CLOCK_TSC,
+				     xen_sched_clock_slept.offset, data->offset);
 }

@@ -24,6 +24,8 @@
 #include <xen/interface/xen.h>
 #include <xen/xen-ops.h>
 
+#include <trace/events/xen_tsc.h>
+
 #include "sched_clock.h"
 #include "tsc.h"
 #include "tsc_guard.h"
@@ -73,7 +75,7 @@ static void xen_tsc_jumped(const struct xen_tsc_watch *watch,
 		value = xen_sched_clock_from_tsc(watch->last.tsc) +
 			look->pvclock - watch->last.pvclock;
 
-	if (!xen_tsc_demote(value, "it jumped and there was no suspend", "a jump"))
+	if (!xen_tsc_demote(value, gap, "it jumped and there was no suspend", "a jump"))
 		return;
 
 	xen_tsc_gather(&found);
@@ -95,13 +97,16 @@ void xen_tsc_guard(void)
 {
 	struct xen_tsc_watch *watch = this_cpu_ptr(&xen_tsc_watches);
 	struct xen_tsc_look look;
+	bool good;
 	s64 gap;
 
 	if (!tsc_clocksource_reliable || check_tsc_unstable())
 		return;
 
 	xen_tsc_look(&look);
-	if (!xen_tsc_watch(watch, &look, tsc_khz, &gap))
+	good = xen_tsc_watch(watch, &look, tsc_khz, &gap);
+	trace_xen_tsc_look(look.tsc, look.pvclock, gap);
+	if (!good)
 		xen_tsc_jumped(watch, &look, gap);
 }
 

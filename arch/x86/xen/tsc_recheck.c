@@ -24,6 +24,8 @@
 #include <asm/current.h>
 #include <asm/tsc.h>
 
+#include <trace/events/xen_tsc.h>
+
 #include "sched_clock.h"
 #include "tsc.h"
 #include "tsc_recheck.h"
@@ -59,6 +61,7 @@ static DECLARE_WORK(xen_tsc_demote_work, xen_tsc_demote_rest);
 /**
  * xen_tsc_demote - give the TSC up
  * @value: where the scheduler clock continues, see xen_sched_clock_leave_tsc()
+ * @gap: by how much the TSC has jumped (ns), 0 after a resume
  * @why: for people who ask later
  * @due_to: for the log of the core
  *
@@ -71,7 +74,7 @@ static DECLARE_WORK(xen_tsc_demote_work, xen_tsc_demote_rest);
  *
  * Return: whether this was the first call, which has done it.
  */
-bool xen_tsc_demote(u64 value, const char *why, char *due_to)
+bool xen_tsc_demote(u64 value, s64 gap, const char *why, char *due_to)
 {
 	static atomic_t demoted;
 
@@ -79,6 +82,7 @@ bool xen_tsc_demote(u64 value, const char *why, char *due_to)
 		return false;
 
 	xen_sched_clock_leave_tsc(value);
+	trace_xen_tsc_demote(value, gap);
 	WRITE_ONCE(xen_tsc_demoted_why, why);
 	xen_tsc_unstable_due_to = due_to;
 	WRITE_ONCE(xen_tsc_leaving, true);
@@ -149,6 +153,9 @@ void xen_tsc_recheck(void)
 
 	xen_tsc_gather(&found);
 	judgement = xen_tsc_judge_again(&xen_tsc_promised, &found);
+	trace_xen_tsc_verdict(judgement.rule->row,
+			      judgement.verdict != XEN_TSC_UNSTABLE, found.emulated,
+			      judgement.khz, found.incarnation);
 
 	if (judgement.verdict != XEN_TSC_UNSTABLE) {
 		pr_info("TSC kept: %s (row %u, mode %s, %s, %u kHz, incarnation %u, Xen %u.%u)\n",
@@ -159,7 +166,7 @@ void xen_tsc_recheck(void)
 		return;
 	}
 
-	xen_tsc_demote(xen_sched_clock(), judgement.reason,
+	xen_tsc_demote(xen_sched_clock(), 0, judgement.reason,
 		       "Xen not vouching for it any more");
 	pr_warn("TSC given up: %s (row %u, mode %s, %s, %u kHz at boot, %u kHz now, incarnation %u, Xen %u.%u)\n",
 		judgement.reason, judgement.rule->row,
