@@ -19,6 +19,7 @@ from lab.life import Life
 # The fast ones first
 ORDER = (
     "lint",
+    "docs",
     "lab",
     "death",
     "hosts",

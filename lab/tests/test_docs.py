@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The pages on the clocks say what the code says, and Sphinx can read them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lab.common import TOP
+from lab.tests.tree import run, silent
+
+PAGES = TOP / "Documentation/virt/xen"
+CLOCKS = PAGES / "clocks.rst"
+TROUBLE = PAGES / "clock-troubleshooting.rst"
+INDEX = PAGES / "index.rst"
+NAMES = ("clocks", "troubleshooting")
+ABI = TOP / "Documentation/ABI/testing/sysfs-hypervisor-xen-tsc"
+XEN = TOP / "arch/x86/xen"
+
+RULE = re.compile(r'\{ (\d+), XEN_TSC_(\w+), "([^"]+)" \}')
+PRINT = re.compile(r'\bpr_(?:info|warn)\("([^"]+)\\n"')
+PREFIX = re.compile(r'#define pr_fmt\(fmt\) "([^"]*)" fmt')
+DUE_TO = re.compile(r'(?:mark_tsc_unstable|xen_tsc_demote)\([^;]*?"([^"]+)"\)', re.S)
+TITLE = re.compile(r"^(xen: .+)\n=+$", re.M)
+INLINE = re.compile(r"``(xen: [^`]+)``")
+LINE = re.compile(r"(?P<indent> +)(?:\[ *[0-9.]+\] )?(?P<text>xen: .+)")
+NUMBERS = {"%u": r"\d+", "%lld": r"-?\d+"}
+SPHINX = """
+project = "Xen guests"
+extensions = ["sphinx.ext.autosectionlabel"]
+autosectionlabel_prefix_document = True
+autosectionlabel_maxdepth = 2
+"""
+
+
+def simple_table(text: str, first: str) -> list[list[str]]:
+    """The rows of the reST table whose first heading is named, without the headings."""
+    head = re.search(rf"^=+(?: +=+)+\n(?={first} )", text, re.M)
+    assert head is not None, f"there is no table with {first}"
+    border, _, _, *lines = text[head.start() :].splitlines()
+    starts = [found.start() for found in re.finditer("=+", border)]
+    ends: list[int | None] = [*starts[1:], None]
+    rows: list[list[str]] = []
+    for line in lines:
+        if line == border:
+            return rows
+        cells = [line[start:end].strip() for start, end in zip(starts, ends)]
+        if cells[0]:
+            rows.append(cells)
+        else:
+            rows[-1] = [" ".join(pair).strip() for pair in zip(rows[-1], cells)]
+    raise AssertionError(f"the table with {first} has no end")
+
+
+def code() -> dict[str, str]:
+    """The C files, their texts in several pieces joined."""
+    files = sorted(XEN.glob("*.c"))
+    return {path.name: re.sub(r'"\s*\n\s*"', "", path.read_text()) for path in files}
+
+
+def words() -> str:
+    """What a %s can stand for: texts of the code that are no formats themselves."""
+    texts = {
+        text for file in code().values() for text in re.findall(r'"([^"\n]+)"', file)
+    }
+    return "|".join(sorted(re.escape(text) for text in texts if "%" not in text))
+
+
+def formats() -> list[str]:
+    """All that is printed, with the prefix of its file."""
+    found = []
+    for name, text in code().items():
+        prints = PRINT.findall(text)
+        prefix = PREFIX.search(text)
+        assert prefix is not None or not prints, f"{name} prints without a prefix"
+        if prefix is not None:
+            found += [prefix[1] + text for text in prints]
+    return found
+
+
+def pattern(text: str, known: str) -> str:
+    """A regular expression for what a format prints."""
+    parts = re.split(r"(=%s|%\w+)", text)
+    special = {"=%s": r"=\S+", "%s": f"(?:{known})", **NUMBERS}
+    return "".join(special.get(part, re.escape(part)) for part in parts)
+
+
+def beginnings(text: str) -> list[str]:
+    """A format, up to the end of each of its words."""
+    ends = [found.start() for found in re.finditer(r"[ ,:(]", text)]
+    return [text[:end] for end in (*ends, len(text))]
+
+
+def quoted(text: str) -> list[str]:
+    """The lines of the log in literal blocks; what hangs below one belongs to it."""
+    found: list[str] = []
+    indent = None
+    for line in text.splitlines():
+        start = LINE.fullmatch(line)
+        if start is not None:
+            indent = len(start["indent"])
+            found.append(start["text"])
+        elif indent is not None and line.startswith(" " * (indent + 1)):
+            found[-1] += " " + line.strip()
+        else:
+            indent = None
+    return found
+
+
+def test_policy() -> None:
+    rules = RULE.findall(code()["tsc_policy.c"])
+    in_code = [(row, verdict.lower(), reason) for row, verdict, reason in rules]
+    table = simple_table(CLOCKS.read_text(), "Row")
+    assert in_code
+    assert [(row, verdict, reason) for row, _, verdict, reason in table] == in_code
+
+
+def test_sysfs() -> None:
+    names = re.findall(r"^What:\s+/sys/hypervisor/tsc/(\w+)$", ABI.read_text(), re.M)
+    shown = re.findall(r"^``(\w+)``  +\S", CLOCKS.read_text(), re.M)
+    assert names and shown == names
+
+
+@pytest.mark.parametrize("page", (CLOCKS, TROUBLE), ids=NAMES)
+def test_log_lines(page: Path) -> None:
+    known = words()
+    whole = [pattern(text, known) for text in formats()]
+    lines = quoted(page.read_text())
+    assert lines
+    for line in lines:
+        assert any(re.fullmatch(regex, line) for regex in whole), line
+
+
+@pytest.mark.parametrize("page", (CLOCKS, TROUBLE), ids=NAMES)
+def test_beginnings_of_log_lines(page: Path) -> None:
+    known = words()
+    starts = {pattern(part, known) for text in formats() for part in beginnings(text)}
+    text = page.read_text()
+    for line in TITLE.findall(text) + INLINE.findall(text):
+        assert any(re.fullmatch(regex, line) for regex in starts), line
+
+
+def test_every_format_is_shown() -> None:
+    known = words()
+    lines = quoted(CLOCKS.read_text())
+    for text in formats():
+        regex = pattern(text, known)
+        assert any(re.fullmatch(regex, line) for line in lines), text
+
+
+def test_reasons_for_the_core() -> None:
+    """Each "Marking TSC unstable due to" that is ours is explained."""
+    reasons = {reason for text in code().values() for reason in DUE_TO.findall(text)}
+    assert len(reasons) == 3
+    for reason in reasons:
+        assert f'\n  "{reason}"  ' in TROUBLE.read_text(), reason
+
+
+@pytest.mark.parametrize("page", (CLOCKS, TROUBLE, INDEX), ids=(*NAMES, "index"))
+def test_form(page: Path) -> None:
+    lines = page.read_text().splitlines()
+    assert lines[0] == ".. SPDX-License-Identifier: GPL-2.0-only"
+    assert len(lines) < 300
+    assert not [line for line in lines if len(line) > 80]
+
+
+def test_sphinx(tmp_path: Path) -> None:
+    if shutil.which("sphinx-build") is None:
+        pytest.skip("sphinx-build is missing: apt-get install python3-sphinx")
+    source = tmp_path / "source"
+    shutil.copytree(PAGES, source)
+    (source / "conf.py").write_text(SPHINX)
+    options = ("-q", "-W", "-n", "--keep-going", "-b", "html")
+    silent("sphinx-build", *options, source, tmp_path / "html")
