@@ -43,7 +43,7 @@ def test_codespell() -> None:
 
 @pytest.mark.parametrize("mail", MAILS, ids=[mail.stem for mail in MAILS])
 def test_checkpatch_series(mail: Path) -> None:
-    # New files are below arch/x86/xen/, which has its entry in MAINTAINERS.
+    # New files are at places that have their entries in MAINTAINERS
     silent(
         TREE / "scripts/checkpatch.pl",
         f"--root={TREE}",
