@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reading the clocks, and what that costs */
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "xen-clock.h"
+
+#define ROUNDS		7
+#define READS		100
+
+const struct clock clocks[CLOCKS] = {
+	[CLOCK_NR_REALTIME]	= { CLOCK_REALTIME, "REALTIME", "realtime" },
+	[CLOCK_NR_MONOTONIC]	= { CLOCK_MONOTONIC, "MONOTONIC", "monotonic" },
+	[CLOCK_NR_RAW]		= { CLOCK_MONOTONIC_RAW, "MONOTONIC_RAW", "monotonic_raw" },
+	[CLOCK_NR_BOOTTIME]	= { CLOCK_BOOTTIME, "BOOTTIME", "boottime" },
+	[CLOCK_NR_COARSE]	= { CLOCK_MONOTONIC_COARSE, "MONOTONIC_COARSE",
+				    "monotonic_coarse" },
+};
+
+static s64 nanoseconds(const struct timespec *time)
+{
+	return time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
+}
+
+s64 clock_now(clockid_t id)
+{
+	struct timespec time;
+
+	if (clock_gettime(id, &time))
+		die("cannot read clock %d: %s", id, strerror(errno));
+
+	return nanoseconds(&time);
+}
+
+/* MONOTONIC, past the vDSO */
+s64 clock_syscall(void)
+{
+	struct timespec time = { };
+
+	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &time);
+
+	return nanoseconds(&time);
+}
+
+/* The fences keep it from being read before or after its time */
+u64 tsc_now(void)
+{
+	u64 tsc;
+
+	_mm_lfence();
+	tsc = __rdtsc();
+	_mm_lfence();
+
+	return tsc;
+}
+
+void null_syscall(void)
+{
+	syscall(SYS_getppid);
+}
+
+/*
+ * The best of some rounds, as whatever else runs on this CPU only adds.
+ * Timed by RAW, which nobody adjusts.
+ */
+static double cost(int which)
+{
+	double best = 0, ns;
+	s64 start;
+	int i, j;
+
+	for (i = 0; i < ROUNDS; i++) {
+		start = clock_now(CLOCK_MONOTONIC_RAW);
+		for (j = 0; j < READS; j++) {
+			if (which < CLOCKS)
+				clock_now(clocks[which].id);
+			else if (which == CLOCKS)
+				clock_syscall();
+			else
+				null_syscall();
+		}
+		ns = (double)(clock_now(CLOCK_MONOTONIC_RAW) - start) / (READS + 1);
+		if (!i || ns < best)
+			best = ns;
+	}
+
+	return best;
+}
+
+void costs_measure(struct costs *costs)
+{
+	int i;
+
+	for (i = 0; i < CLOCKS; i++)
+		costs->clock_ns[i] = cost(i);
+	costs->syscall_ns = cost(CLOCKS);
+	costs->null_ns = cost(CLOCKS + 1);
+
+	/*
+	 * What the vDSO saves is the entry into the kernel.  A ratio would not
+	 * do: where RDTSC traps both pay for that, and it costs more.
+	 */
+	costs->vdso = costs->clock_ns[CLOCK_NR_MONOTONIC] <
+		      costs->syscall_ns - costs->null_ns / 2;
+}
+
+/* The TSC and RAW at one moment: the narrowest of some attempts */
+static void look(u64 *tsc, s64 *raw)
+{
+	u64 before, after, narrowest = 0;
+	s64 now;
+	int i;
+
+	for (i = 0; i < 50; i++) {
+		before = tsc_now();
+		now = clock_now(CLOCK_MONOTONIC_RAW);
+		after = tsc_now();
+		if (i && after - before >= narrowest)
+			continue;
+		narrowest = after - before;
+		*tsc = before + narrowest / 2;
+		*raw = now;
+	}
+}
+
+/* The rate of the TSC by the kernel's clock, over a fifth of a second */
+u32 tsc_khz_measure(void)
+{
+	const struct timespec pause = { .tv_nsec = 200 * NSEC_PER_MSEC };
+	u64 tsc_start, tsc_end;
+	s64 raw_start, raw_end;
+
+	look(&tsc_start, &raw_start);
+	nanosleep(&pause, NULL);
+	look(&tsc_end, &raw_end);
+	if (raw_end <= raw_start)
+		return 0;
+
+	return (double)(tsc_end - tsc_start) * 1e6 / (raw_end - raw_start);
+}

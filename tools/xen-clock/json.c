@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* JSON, a value at a time */
+#include <math.h>
+
+#include "xen-clock.h"
+
+static void quoted(FILE *file, const char *text)
+{
+	const unsigned char *byte;
+
+	putc('"', file);
+	for (byte = (const unsigned char *)text; *byte; byte++) {
+		if (*byte == '"' || *byte == '\\')
+			fprintf(file, "\\%c", *byte);
+		else if (*byte < 0x20 || *byte >= 0x7f)
+			/* Who knows which encoding it is: keep the byte's number */
+			fprintf(file, "\\u%04x", *byte);
+		else
+			putc(*byte, file);
+	}
+	putc('"', file);
+}
+
+static void next(struct json *json, const char *key)
+{
+	if (json->more)
+		fputs(", ", json->file);
+	json->more = true;
+	if (key) {
+		quoted(json->file, key);
+		fputs(": ", json->file);
+	}
+}
+
+/* @key is NULL in an array and for the outermost object */
+void json_begin(struct json *json, const char *key, char bracket)
+{
+	next(json, key);
+	putc(bracket, json->file);
+	json->more = false;
+}
+
+void json_end(struct json *json, char bracket)
+{
+	putc(bracket, json->file);
+	json->more = true;
+}
+
+void json_string(struct json *json, const char *key, const char *value)
+{
+	next(json, key);
+	quoted(json->file, value);
+}
+
+void json_bool(struct json *json, const char *key, bool value)
+{
+	next(json, key);
+	fputs(value ? "true" : "false", json->file);
+}
+
+void json_integer(struct json *json, const char *key, long long value)
+{
+	next(json, key);
+	fprintf(json->file, "%lld", value);
+}
+
+void json_float(struct json *json, const char *key, double value)
+{
+	next(json, key);
+	if (isfinite(value))
+		fprintf(json->file, "%.3f", value);
+	else
+		fputs("null", json->file);
+}
+
+void json_null(struct json *json, const char *key)
+{
+	next(json, key);
+	fputs("null", json->file);
+}

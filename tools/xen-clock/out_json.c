@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The summary as JSON: one object */
+#include <string.h>
+
+#include "xen-clock.h"
+
+static void optional_string(struct json *json, const char *key, const char *value)
+{
+	if (*value)
+		json_string(json, key, value);
+	else
+		json_null(json, key);
+}
+
+static void time_leaf(struct json *json, const struct guest *guest)
+{
+	const struct xen_tsc_facts *facts = &guest->facts;
+
+	if (!guest->has_leaf) {
+		json_null(json, "time_leaf");
+		return;
+	}
+
+	json_begin(json, "time_leaf", '{');
+	json_string(json, "mode", xen_tsc_mode_name(facts->mode));
+	json_integer(json, "mode_number", facts->mode);
+	json_bool(json, "emulated", facts->emulated);
+	json_bool(json, "host_reliable", facts->host_reliable);
+	json_integer(json, "khz", facts->khz);
+	json_integer(json, "incarnation", facts->incarnation);
+	json_end(json, '}');
+}
+
+static void clocksource(struct json *json, const struct guest *guest)
+{
+	char available[LINE_SIZE], *word, *rest;
+
+	memcpy(available, guest->available, sizeof(available));
+	json_begin(json, "clocksource", '{');
+	optional_string(json, "current", guest->clocksource);
+	json_begin(json, "available", '[');
+	for (word = strtok_r(available, " ", &rest); word;
+	     word = strtok_r(NULL, " ", &rest))
+		json_string(json, NULL, word);
+	json_end(json, ']');
+	json_end(json, '}');
+}
+
+/* What only a patched kernel knows is null elsewhere */
+static void kernel(struct json *json, const struct guest *guest)
+{
+	json_begin(json, "sched_clock", '{');
+	json_string(json, "source", guest->patched ? guest->sched_clock : "pvclock");
+	if (guest->sched_stable == SCHED_UNKNOWN)
+		json_null(json, "stable");
+	else
+		json_bool(json, "stable", guest->sched_stable == SCHED_STABLE);
+	json_end(json, '}');
+
+	optional_string(json, "request", guest->request);
+	optional_string(json, "last_demotion", guest->last_demotion);
+	if (guest->patched) {
+		json_integer(json, "resumes", guest->resumes);
+		json_integer(json, "demotions", guest->demotions);
+	} else {
+		json_null(json, "resumes");
+		json_null(json, "demotions");
+	}
+}
+
+void json_summary(const struct guest *guest, const struct costs *costs)
+{
+	struct decision decision = decide(guest);
+	struct json json = { .file = stdout };
+	int i;
+
+	json_begin(&json, NULL, '{');
+	json_bool(&json, "xen", true);
+	json_string(&json, "xen_version", guest->version);
+	json_string(&json, "domain", guest->domain);
+	json_bool(&json, "patched", guest->patched);
+	time_leaf(&json, guest);
+	json_bool(&json, "invariant_tsc", guest->facts.itsc);
+	clocksource(&json, guest);
+	json_string(&json, "clock_gettime", costs->vdso ? "vDSO" : "system call");
+	kernel(&json, guest);
+
+	json_begin(&json, "verdict", '{');
+	json_string(&json, "verdict", decision.verdict);
+	json_string(&json, "reason", decision.reason);
+	json_integer(&json, "row", decision.row);
+	json_string(&json, "by", decision.by_kernel ? "kernel" : "policy");
+	json_end(&json, '}');
+
+	json_begin(&json, "read_ns", '{');
+	for (i = 0; i < CLOCKS; i++)
+		json_float(&json, clocks[i].label, costs->clock_ns[i]);
+	json_end(&json, '}');
+	json_float(&json, "clock_gettime_syscall_ns", costs->syscall_ns);
+	json_float(&json, "null_syscall_ns", costs->null_ns);
+	json_string(&json, "advice", advice(guest, &decision, costs));
+	json_end(&json, '}');
+	putchar('\n');
+}

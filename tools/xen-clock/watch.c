@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Looks at all clocks, from all CPUs, for as long as it is told to */
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "watch.h"
+
+/* Files and CPUID are looked at no more often, as they cost more than clocks */
+#define SLOW_NS		NSEC_PER_SEC
+/* A rate is told again when it has changed by more */
+#define TELL_PPM	500
+
+static struct {
+	pthread_mutex_t lock;		/* guards all that follows, and the output */
+	pthread_cond_t wake;
+	bool stop;
+	bool json;
+	s64 interval;
+	struct totals totals;
+	struct look last;		/* of any CPU */
+	struct pace pace;		/* of the first CPU */
+} state = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+struct watcher {
+	pthread_t thread;
+	int cpu;
+	bool first;
+};
+
+/* MONOTONIC first and last, so that it is known how long all took */
+static void look_take(struct look *look, int cpu)
+{
+	int i;
+
+	look->cpu = cpu;
+	look->clock[CLOCK_NR_MONOTONIC] = clock_now(CLOCK_MONOTONIC);
+	look->tsc = tsc_now();
+	for (i = 0; i < CLOCKS; i++)
+		if (i != CLOCK_NR_MONOTONIC)
+			look->clock[i] = clock_now(clocks[i].id);
+	look->width = clock_now(CLOCK_MONOTONIC) - look->clock[CLOCK_NR_MONOTONIC];
+}
+
+/* As the lock is held, no other CPU can have read the clocks in between */
+static void check(const struct look *now)
+{
+	s64 ns;
+	int i;
+
+	for (i = 0; state.totals.looks && i < CLOCKS; i++) {
+		ns = look_step(&state.last, now, i);
+		if (ns) {
+			state.totals.steps[i]++;
+			if (ns > state.totals.biggest[i])
+				state.totals.biggest[i] = ns;
+			out_step(state.json, &state.last, now, i, ns);
+			continue;
+		}
+		/* COARSE is late by a tick, whatever its length */
+		ns = i == CLOCK_NR_COARSE ? 0 : look_leap(&state.last, now, i);
+		if (ns) {
+			state.totals.leaps++;
+			out_leap(state.json, now, clocks[i].label, ns);
+		}
+	}
+	state.last = *now;
+	state.totals.looks++;
+}
+
+static void pause_between(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += state.interval / NSEC_PER_SEC;
+	until.tv_nsec += state.interval % NSEC_PER_SEC;
+	if (until.tv_nsec >= NSEC_PER_SEC) {
+		until.tv_sec++;
+		until.tv_nsec -= NSEC_PER_SEC;
+	}
+	while (!state.stop &&
+	       !pthread_cond_timedwait(&state.wake, &state.lock, &until))
+		;
+}
+
+static void *watch_cpu(void *argument)
+{
+	struct watcher *watcher = argument;
+	struct pace pace = { };
+	struct look look;
+	s64 ns;
+
+	/* Elsewhere it would be another TSC: a CPU that is gone is left out */
+	if (!cpus_pin(watcher->cpu))
+		return NULL;
+
+	pthread_mutex_lock(&state.lock);
+	while (!state.stop) {
+		look_take(&look, watcher->cpu);
+		check(&look);
+		ns = pace_leap(&pace, &look);
+		if (ns) {
+			state.totals.leaps++;
+			out_leap(state.json, &look, "tsc", ns);
+		}
+		if (watcher->first)
+			state.pace = pace;
+		pause_between();
+	}
+	pthread_mutex_unlock(&state.lock);
+
+	return NULL;
+}
+
+static void changed(const char *what, const char *from, const char *to)
+{
+	if (!strcmp(from, to))
+		return;
+
+	state.totals.changes++;
+	out_change(state.json, what, from, to);
+}
+
+static void changed_number(const char *what, unsigned long from, unsigned long to)
+{
+	char before[32], after[32];
+
+	snprintf(before, sizeof(before), "%lu", from);
+	snprintf(after, sizeof(after), "%lu", to);
+	changed(what, before, after);
+}
+
+static void compare(const struct guest *was, const struct guest *is)
+{
+	changed("clocksource", was->clocksource, is->clocksource);
+	changed("mode", xen_tsc_mode_name(was->facts.mode),
+		xen_tsc_mode_name(is->facts.mode));
+	changed_number("emulated", was->facts.emulated, is->facts.emulated);
+	changed_number("host_reliable", was->facts.host_reliable, is->facts.host_reliable);
+	changed_number("khz", was->facts.khz, is->facts.khz);
+	changed_number("incarnation", was->facts.incarnation, is->facts.incarnation);
+	changed("verdict", decide(was).verdict, decide(is).verdict);
+	changed("reason", decide(was).reason, decide(is).reason);
+	changed("sched_clock", was->sched_clock, is->sched_clock);
+	changed_number("sched_clock_stable", was->sched_stable == SCHED_STABLE,
+		       is->sched_stable == SCHED_STABLE);
+	changed_number("resumes", was->resumes, is->resumes);
+	changed_number("demotions", was->demotions, is->demotions);
+}
+
+/* How much faster MONOTONIC runs than the TSC that ticks with its own rate */
+static double ppm_of(double khz, const struct guest *guest)
+{
+	u32 own = guest->facts.khz ?: guest->facts.pvclock_khz;
+
+	return khz > 0 && own ? (own / khz - 1) * 1e6 : NAN;
+}
+
+static void tell_rate(const struct guest *guest, double *told)
+{
+	double khz = pace_khz(&state.pace);
+	s64 elapsed = state.pace.last.clock[CLOCK_NR_MONOTONIC] -
+		      state.pace.first.clock[CLOCK_NR_MONOTONIC];
+
+	if (khz <= 0 || elapsed < NSEC_PER_SEC / 2)
+		return;
+	if (*told > 0 && fabs(khz / *told - 1) * 1e6 < TELL_PPM)
+		return;
+
+	out_rate(state.json, khz, ppm_of(khz, guest));
+	*told = khz;
+}
+
+/* Until a signal, the time is up, or nobody can be told any more */
+static void look_slowly(struct guest *was, const sigset_t *signals, s64 end)
+{
+	s64 now, pause = state.interval > SLOW_NS ? state.interval : SLOW_NS;
+	struct timespec timeout;
+	struct guest is;
+	double told = 0;
+	bool failed;
+
+	do {
+		now = clock_now(CLOCK_MONOTONIC);
+		if (end && end - now < pause)
+			pause = end > now ? end - now : 0;
+		timeout = (struct timespec){ pause / NSEC_PER_SEC, pause % NSEC_PER_SEC };
+		if (sigtimedwait(signals, NULL, &timeout) >= 0)
+			return;
+
+		guest_read(&is);
+		pthread_mutex_lock(&state.lock);
+		compare(was, &is);
+		tell_rate(&is, &told);
+		failed = ferror(stdout);
+		pthread_mutex_unlock(&state.lock);
+		*was = is;
+	} while (!failed && (!end || clock_now(CLOCK_MONOTONIC) < end));
+}
+
+static void begin_watching(struct watcher *watchers, const struct cpus *cpus)
+{
+	pthread_condattr_t monotonic;
+	unsigned int i;
+	int error;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&state.wake, &monotonic);
+
+	for (i = 0; i < cpus->count; i++) {
+		watchers[i].cpu = cpus->number[i];
+		watchers[i].first = !i;
+		error = pthread_create(&watchers[i].thread, NULL, watch_cpu, &watchers[i]);
+		if (error)
+			die("cannot start a thread for CPU %d: %s", watchers[i].cpu,
+			    strerror(error));
+	}
+}
+
+int watch(const struct guest *guest, const struct options *options)
+{
+	s64 begin = clock_now(CLOCK_MONOTONIC);
+	struct guest was = *guest;
+	struct watcher *watchers;
+	struct cpus cpus;
+	sigset_t signals;
+	unsigned int i;
+	double khz;
+
+	cpus_read(&cpus);
+	watchers = calloc(cpus.count, sizeof(*watchers));
+	if (!watchers)
+		die("no memory for %u threads", cpus.count);
+
+	/* Blocked in all threads: only sigtimedwait() takes them */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+
+	state.json = options->json;
+	state.interval = options->interval_ms * NSEC_PER_MSEC;
+	out_start(state.json, cpus.count, options->interval_ms);
+	begin_watching(watchers, &cpus);
+	look_slowly(&was, &signals,
+		    options->seconds ? begin + (s64)options->seconds * NSEC_PER_SEC : 0);
+
+	pthread_mutex_lock(&state.lock);
+	state.stop = true;
+	pthread_cond_broadcast(&state.wake);
+	pthread_mutex_unlock(&state.lock);
+	for (i = 0; i < cpus.count; i++)
+		pthread_join(watchers[i].thread, NULL);
+
+	khz = pace_khz(&state.pace);
+	out_totals(state.json, &state.totals,
+		   (double)(clock_now(CLOCK_MONOTONIC) - begin) / NSEC_PER_SEC, khz,
+		   ppm_of(khz, &was));
+	free(watchers);
+	free(cpus.number);
+
+	for (i = 0; i < CLOCKS; i++)
+		if (state.totals.steps[i])
+			return EXIT_STEP_BACK;
+
+	return EXIT_OK;
+}

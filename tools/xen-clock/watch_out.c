@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What watch says: a line for each event, at once */
+#include <math.h>
+
+#include "watch.h"
+
+static s64 wall_ms(void)
+{
+	return clock_now(CLOCK_REALTIME) / NSEC_PER_MSEC;
+}
+
+static void stamp(void)
+{
+	s64 now = wall_ms();
+	time_t seconds = now / 1000;
+	char text[16] = "";
+	struct tm tm;
+
+	if (localtime_r(&seconds, &tm))
+		strftime(text, sizeof(text), "%H:%M:%S", &tm);
+	printf("%s.%03d ", text, (int)(now % 1000));
+}
+
+static struct json event(const char *name)
+{
+	struct json json = { .file = stdout };
+
+	json_begin(&json, NULL, '{');
+	json_string(&json, "event", name);
+	json_float(&json, "time", wall_ms() / 1000.0);
+
+	return json;
+}
+
+static void done(struct json *json)
+{
+	json_end(json, '}');
+	putchar('\n');
+	fflush(stdout);
+}
+
+static void rate(double khz, double ppm)
+{
+	printf("the TSC ticks at %.3f kHz by MONOTONIC", khz);
+	if (isfinite(ppm))
+		printf(", which runs %.1f ppm too %s for its rate", fabs(ppm),
+		       ppm < 0 ? "slow" : "fast");
+	putchar('\n');
+}
+
+void out_start(bool json, unsigned int cpus, unsigned long interval_ms)
+{
+	if (json) {
+		struct json object = event("start");
+
+		json_integer(&object, "cpus", cpus);
+		json_integer(&object, "interval_ms", interval_ms);
+		done(&object);
+		return;
+	}
+
+	stamp();
+	printf("watching %u CPUs, each every %lu ms\n", cpus, interval_ms);
+	fflush(stdout);
+}
+
+void out_step(bool json, const struct look *before, const struct look *now, int nr,
+	      s64 ns)
+{
+	if (json) {
+		struct json object = event("step_back");
+
+		json_string(&object, "clock", clocks[nr].label);
+		json_integer(&object, "cpu", now->cpu);
+		json_integer(&object, "cpu_before", before->cpu);
+		json_integer(&object, "ns", ns);
+		done(&object);
+		return;
+	}
+
+	stamp();
+	printf("CPU %d: %s steps back by %lld ns from what CPU %d read\n", now->cpu,
+	       clocks[nr].name, (long long)ns, before->cpu);
+	fflush(stdout);
+}
+
+void out_leap(bool json, const struct look *now, const char *what, s64 ns)
+{
+	if (json) {
+		struct json object = event("leap");
+
+		json_string(&object, "clock", what);
+		json_string(&object, "against", "monotonic");
+		json_integer(&object, "cpu", now->cpu);
+		json_integer(&object, "ns", ns);
+		done(&object);
+		return;
+	}
+
+	stamp();
+	printf("CPU %d: %s leaps by %.3f ms against MONOTONIC\n", now->cpu, what, ns / 1e6);
+	fflush(stdout);
+}
+
+void out_change(bool json, const char *what, const char *from, const char *to)
+{
+	if (json) {
+		struct json object = event("change");
+
+		json_string(&object, "what", what);
+		json_string(&object, "from", from);
+		json_string(&object, "to", to);
+		done(&object);
+		return;
+	}
+
+	stamp();
+	printf("%s was %s, is %s\n", what, *from ? from : "unknown", *to ? to : "unknown");
+	fflush(stdout);
+}
+
+void out_rate(bool json, double khz, double ppm)
+{
+	if (json) {
+		struct json object = event("rate");
+
+		json_float(&object, "tsc_khz", khz);
+		json_float(&object, "monotonic_ppm", ppm);
+		done(&object);
+		return;
+	}
+
+	stamp();
+	rate(khz, ppm);
+	fflush(stdout);
+}
+
+void out_totals(bool json, const struct totals *totals, double seconds, double khz,
+		double ppm)
+{
+	unsigned long steps = 0;
+	int i;
+
+	for (i = 0; i < CLOCKS; i++)
+		steps += totals->steps[i];
+
+	if (json) {
+		struct json object = event("summary");
+
+		json_bool(&object, "xen", true);
+		json_float(&object, "seconds", seconds);
+		json_integer(&object, "looks", totals->looks);
+		json_integer(&object, "steps_back", steps);
+		json_begin(&object, "biggest_step_back_ns", '{');
+		for (i = 0; i < CLOCKS; i++)
+			json_integer(&object, clocks[i].label, totals->biggest[i]);
+		json_end(&object, '}');
+		json_integer(&object, "leaps", totals->leaps);
+		json_integer(&object, "changes", totals->changes);
+		json_float(&object, "tsc_khz", khz);
+		json_float(&object, "monotonic_ppm", ppm);
+		done(&object);
+		return;
+	}
+
+	printf("%lu looks in %.1f s: %lu steps back, %lu leaps, %lu changes\n",
+	       totals->looks, seconds, steps, totals->leaps, totals->changes);
+	for (i = 0; i < CLOCKS; i++)
+		if (totals->steps[i])
+			printf("%s: %lu steps back, the biggest by %lld ns\n", clocks[i].name,
+			       totals->steps[i], (long long)totals->biggest[i]);
+	if (khz > 0)
+		rate(khz, ppm);
+	fflush(stdout);
+}
