@@ -25,6 +25,7 @@ ORDER = (
     "hosts",
     "naps",
     "sysfs",
+    "tool",
     "mutants",
     "fuzz",
     "kunit",

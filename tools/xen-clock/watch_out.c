@@ -39,7 +39,7 @@ static void done(struct json *json)
 	fflush(stdout);
 }
 
-static void rate(double khz, double ppm)
+static void print_rate(double khz, double ppm)
 {
 	printf("the TSC ticks at %.3f kHz by MONOTONIC", khz);
 	if (isfinite(ppm))
@@ -131,7 +131,7 @@ void out_rate(bool json, double khz, double ppm)
 	}
 
 	stamp();
-	rate(khz, ppm);
+	print_rate(khz, ppm);
 	fflush(stdout);
 }
 
@@ -170,6 +170,6 @@ void out_totals(bool json, const struct totals *totals, double seconds, double k
 			printf("%s: %lu steps back, the biggest by %lld ns\n", clocks[i].name,
 			       totals->steps[i], (long long)totals->biggest[i]);
 	if (khz > 0)
-		rate(khz, ppm);
+		print_rate(khz, ppm);
 	fflush(stdout);
 }
