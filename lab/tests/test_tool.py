@@ -25,7 +25,7 @@ SOURCE = TOP / "tools" / "xen-clock"
 MANUAL = SOURCE / "xen-clock.1"
 OUT = LAB / "tool"
 # What make is told for each build
-BUILDS = {"static": [], "shared": ["STATIC=0"], "san": ["SAN=1"]}
+BUILDS: dict[str, list[str]] = {"static": [], "shared": ["STATIC=0"], "san": ["SAN=1"]}
 
 POLICY = (TOP / "arch/x86/xen/tsc_policy.c").read_text()
 RULES = {
@@ -35,7 +35,12 @@ RULES = {
     )
 }
 KHZ = 2596128
-COMMANDS = ([], ["metrics"], ["bench", "--reads", "100"], ["watch", "--seconds", "1"])
+COMMANDS: tuple[list[str], ...] = (
+    [],
+    ["metrics"],
+    ["bench", "--reads", "100"],
+    ["watch", "--seconds", "1"],
+)
 Done = subprocess.CompletedProcess[str]
 
 

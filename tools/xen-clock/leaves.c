@@ -91,7 +91,7 @@ static void on_illegal(int number __always_unused)
 	siglongjmp(not_pv, 1);
 }
 
-/* A kernel need not have /sys/hypervisor/guest_type: see if the prefix works */
+/* A kernel need not say that this is a PV guest, and who knows who says so */
 static bool prefix_works(void)
 {
 	struct sigaction action = { .sa_handler = on_illegal }, before;
@@ -116,7 +116,7 @@ void leaves_open(const char *type)
 	if (leaves_recorded())
 		return;
 
-	prefixed = *type ? !strcmp(type, "PV") : prefix_works();
+	prefixed = (!*type || !strcmp(type, "PV")) && prefix_works();
 }
 
 bool leaves_are_pv(void)
