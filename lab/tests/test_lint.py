@@ -55,7 +55,8 @@ def test_checkpatch_series(mail: Path) -> None:
 
 def test_checkpatch_programs() -> None:
     # These are programs, not kernel code: no kernel tree around them.
-    names = [f"lab/{name}/*.[ch]" for name in ("guest", "dom0", "fuzzer")]
+    names = [f"lab/{name}/*.[ch]" for name in ("guest", "dom0", "fuzzer", "tests")]
+    names += ["tools/*.[ch]"]
     files = tracked(*names)
     silent(TREE / "scripts/checkpatch.pl", "--no-tree", *CHECKPATCH, "-f", *files)
 

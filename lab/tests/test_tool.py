@@ -257,7 +257,7 @@ def test_kernel_wins(tool: Tool) -> None:
         (PATCHED, "PV"),
         (Guest(kind="PVH"), "PVH"),
         (Guest(dom0=True), "PV dom0"),
-        (Guest(kind=""), "unknown"),
+        (Guest(kind=""), "HVM or PVH"),
     ],
 )
 def test_domain(tool: Tool, guest: Guest, words: str) -> None:

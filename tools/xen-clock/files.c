@@ -25,6 +25,13 @@ static FILE *open_file(const char *path)
 	return file;
 }
 
+static void close_file(FILE *file, const char *path)
+{
+	if (ferror(file))
+		die("cannot read %s: %s", path, strerror(errno));
+	fclose(file);
+}
+
 /*
  * The first line; false, and an empty line, where there is none.  Not all kernels
  * have all files, so a missing one is no error.
@@ -41,7 +48,7 @@ bool read_line(const char *path, char line[LINE_SIZE])
 	good = fgets(line, LINE_SIZE, file);
 	if (!good)
 		line[0] = '\0';
-	fclose(file);
+	close_file(file, path);
 	line[strcspn(line, "\n")] = '\0';
 	while (*line && line[strlen(line) - 1] == ' ')
 		line[strlen(line) - 1] = '\0';
@@ -79,7 +86,7 @@ bool read_field(const char *path, const char *name, char line[LINE_SIZE])
 	while (!found && fgets(text, sizeof(text), file))
 		found = !strncmp(text, name, strlen(name)) &&
 			(value = strchr(text, ':'));
-	fclose(file);
+	close_file(file, path);
 	if (!found)
 		return false;
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,12 +95,11 @@ static void *watch_cpu(void *argument)
 	struct look look;
 	s64 ns;
 
-	/* Elsewhere it would be another TSC: a CPU that is gone is left out */
-	if (!cpus_pin(watcher->cpu))
-		return NULL;
-
 	pthread_mutex_lock(&state.lock);
-	while (!state.stop) {
+	for (; !state.stop; pause_between()) {
+		/* Where a CPU was offline for a while its threads have moved */
+		if (sched_getcpu() != watcher->cpu && !cpus_pin(watcher->cpu))
+			continue;
 		look_take(&look, watcher->cpu);
 		check(&look);
 		ns = pace_leap(&pace, &look);
@@ -109,7 +109,6 @@ static void *watch_cpu(void *argument)
 		}
 		if (watcher->first)
 			state.pace = pace;
-		pause_between();
 	}
 	pthread_mutex_unlock(&state.lock);
 

@@ -41,9 +41,9 @@ static void done(struct json *json)
 
 static void print_rate(double khz, double ppm)
 {
-	printf("the TSC ticks at %.3f kHz by MONOTONIC", khz);
+	printf("TSC at %.3f kHz by MONOTONIC", khz);
 	if (isfinite(ppm))
-		printf(", which runs %.1f ppm too %s for its rate", fabs(ppm),
+		printf(", which is %.1f ppm %s", fabs(ppm),
 		       ppm < 0 ? "slow" : "fast");
 	putchar('\n');
 }

@@ -81,7 +81,7 @@ static void read_domain(struct guest *guest, const char *type)
 	else
 		guest->facts.domain = pv ? XEN_TSC_PV : XEN_TSC_HVM;
 
-	snprintf(guest->domain, LINE_SIZE, "%.200s%s", *type ? type : "unknown",
+	snprintf(guest->domain, LINE_SIZE, "%.200s%s", *type ? type : "HVM or PVH",
 		 dom0 ? " dom0" : "");
 }
 
