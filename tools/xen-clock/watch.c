@@ -11,9 +11,12 @@
 #include "watch.h"
 
 /* Files and CPUID are looked at no more often, as they cost more than clocks */
-#define SLOW_NS		NSEC_PER_SEC
+#define SLOW_NS			NSEC_PER_SEC
+/* How long a look may take, and how often that is tried */
+#define NARROW_NS		(2 * NSEC_PER_MSEC)
+#define ATTEMPTS		5
 /* A rate is told again when it has changed by more */
-#define TELL_PPM	500
+#define TELL_PPM		500
 
 static struct {
 	pthread_mutex_t lock;		/* guards all that follows, and the output */
@@ -23,6 +26,8 @@ static struct {
 	s64 interval;
 	struct totals totals;
 	struct look last;		/* of any CPU */
+	struct look anchor;		/* the last that tells of leaps */
+	bool anchored;
 	struct pace pace;		/* of the first CPU */
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -46,30 +51,71 @@ static void look_take(struct look *look, int cpu)
 	look->width = clock_now(CLOCK_MONOTONIC) - look->clock[CLOCK_NR_MONOTONIC];
 }
 
-/* As the lock is held, no other CPU can have read the clocks in between */
-static void check(const struct look *now)
+static void found_step(const struct look *before, const struct look *now, int nr, s64 ns)
 {
-	s64 ns;
+	if (ns <= 0)
+		return;
+
+	state.totals.steps[nr]++;
+	if (ns > state.totals.biggest[nr])
+		state.totals.biggest[nr] = ns;
+	out_step(state.json, before, now, nr, ns);
+}
+
+/* As the lock is held, no other CPU can have read the clocks in between */
+static void check_steps(const struct look *now)
+{
 	int i;
 
-	for (i = 0; state.totals.looks && i < CLOCKS; i++) {
-		ns = look_step(&state.last, now, i);
-		if (ns) {
-			state.totals.steps[i]++;
-			if (ns > state.totals.biggest[i])
-				state.totals.biggest[i] = ns;
-			out_step(state.json, &state.last, now, i, ns);
-			continue;
-		}
-		/* COARSE is late by a tick, whatever its length */
-		ns = i == CLOCK_NR_COARSE ? 0 : look_leap(&state.last, now, i);
-		if (ns) {
-			state.totals.leaps++;
-			out_leap(state.json, now, clocks[i].label, ns);
-		}
-	}
+	for (i = 0; state.totals.looks && i < CLOCKS; i++)
+		found_step(&state.last, now, i, look_step(&state.last, now, i));
+	/* MONOTONIC was read twice */
+	found_step(now, now, CLOCK_NR_MONOTONIC, -now->width);
+
 	state.last = *now;
+	state.last.clock[CLOCK_NR_MONOTONIC] += now->width;
 	state.totals.looks++;
+}
+
+static void found_leap(const struct look *now, const char *what, s64 ns)
+{
+	if (!ns)
+		return;
+
+	state.totals.leaps++;
+	out_leap(state.json, now, what, ns);
+}
+
+static void check_leaps(const struct look *now, struct pace *pace)
+{
+	int i;
+
+	/* COARSE is late by a tick, whatever its length */
+	for (i = 0; state.anchored && i < CLOCKS; i++)
+		if (i != CLOCK_NR_COARSE && !look_step(&state.anchor, now, i))
+			found_leap(now, clocks[i].label, look_leap(&state.anchor, now, i));
+	state.anchor = *now;
+	state.anchored = true;
+
+	found_leap(now, "tsc", pace_leap(pace, now));
+}
+
+/*
+ * A look during which something else ran, or a clock leapt, is no measure of how
+ * they relate: then look again.
+ */
+static void look_at_all(int cpu, struct pace *pace)
+{
+	struct look look;
+	int i;
+
+	for (i = 0; i < ATTEMPTS; i++) {
+		look_take(&look, cpu);
+		check_steps(&look);
+		if (look.width >= 0 && look.width < NARROW_NS)
+			break;
+	}
+	check_leaps(&look, pace);
 }
 
 static void pause_between(void)
@@ -92,63 +138,19 @@ static void *watch_cpu(void *argument)
 {
 	struct watcher *watcher = argument;
 	struct pace pace = { };
-	struct look look;
-	s64 ns;
 
 	pthread_mutex_lock(&state.lock);
 	for (; !state.stop; pause_between()) {
 		/* Where a CPU was offline for a while its threads have moved */
 		if (sched_getcpu() != watcher->cpu && !cpus_pin(watcher->cpu))
 			continue;
-		look_take(&look, watcher->cpu);
-		check(&look);
-		ns = pace_leap(&pace, &look);
-		if (ns) {
-			state.totals.leaps++;
-			out_leap(state.json, &look, "tsc", ns);
-		}
+		look_at_all(watcher->cpu, &pace);
 		if (watcher->first)
 			state.pace = pace;
 	}
 	pthread_mutex_unlock(&state.lock);
 
 	return NULL;
-}
-
-static void changed(const char *what, const char *from, const char *to)
-{
-	if (!strcmp(from, to))
-		return;
-
-	state.totals.changes++;
-	out_change(state.json, what, from, to);
-}
-
-static void changed_number(const char *what, unsigned long from, unsigned long to)
-{
-	char before[32], after[32];
-
-	snprintf(before, sizeof(before), "%lu", from);
-	snprintf(after, sizeof(after), "%lu", to);
-	changed(what, before, after);
-}
-
-static void compare(const struct guest *was, const struct guest *is)
-{
-	changed("clocksource", was->clocksource, is->clocksource);
-	changed("mode", xen_tsc_mode_name(was->facts.mode),
-		xen_tsc_mode_name(is->facts.mode));
-	changed_number("emulated", was->facts.emulated, is->facts.emulated);
-	changed_number("host_reliable", was->facts.host_reliable, is->facts.host_reliable);
-	changed_number("khz", was->facts.khz, is->facts.khz);
-	changed_number("incarnation", was->facts.incarnation, is->facts.incarnation);
-	changed("verdict", decide(was).verdict, decide(is).verdict);
-	changed("reason", decide(was).reason, decide(is).reason);
-	changed("sched_clock", was->sched_clock, is->sched_clock);
-	changed_number("sched_clock_stable", was->sched_stable == SCHED_STABLE,
-		       is->sched_stable == SCHED_STABLE);
-	changed_number("resumes", was->resumes, is->resumes);
-	changed_number("demotions", was->demotions, is->demotions);
 }
 
 /* How much faster MONOTONIC runs than the TSC that ticks with its own rate */
@@ -193,7 +195,7 @@ static void look_slowly(struct guest *was, const sigset_t *signals, s64 end)
 
 		guest_read(&is);
 		pthread_mutex_lock(&state.lock);
-		compare(was, &is);
+		state.totals.changes += guest_changes(state.json, was, &is);
 		tell_rate(&is, &told);
 		failed = ferror(stdout);
 		pthread_mutex_unlock(&state.lock);

@@ -30,6 +30,9 @@ s64 look_leap(const struct look *before, const struct look *now, int nr);
 s64 pace_leap(struct pace *pace, const struct look *now);
 double pace_khz(const struct pace *pace);
 
+/* watch_guest.c */
+unsigned int guest_changes(bool json, const struct guest *was, const struct guest *is);
+
 /* watch_out.c: one line for each event */
 void out_start(bool json, unsigned int cpus, unsigned long interval_ms);
 void out_step(bool json, const struct look *before, const struct look *now, int nr,

@@ -45,8 +45,9 @@ s64 pace_leap(struct pace *pace, const struct look *now)
 		elapsed = now->clock[CLOCK_NR_MONOTONIC] -
 			  pace->last.clock[CLOCK_NR_MONOTONIC];
 		gap = (s64)((double)(s64)(now->tsc - pace->last.tsc) * 1e6 / khz) - elapsed;
-		/* A short while makes for a rough rate */
-		gap = beyond(gap, tolerance(&pace->last, now, elapsed > 0 ? elapsed : 0));
+		/* The rate is as rough as the look that it starts from */
+		gap = beyond(gap, tolerance(&pace->last, now, elapsed > 0 ? elapsed : 0) +
+				  pace->first.width);
 	}
 	if (gap || !pace->looks) {
 		pace->first = *now;
