@@ -101,14 +101,19 @@ static u32 parse_mhz(const char *text)
  */
 static void read_pvclock_khz(struct xen_tsc_facts *facts)
 {
+	static u32 measured;
 	u32 khz = 0, gap;
 	char line[LINE_SIZE];
 
 	if (read_field("/proc/cpuinfo", "cpu MHz", line))
 		khz = parse_mhz(line);
 	gap = khz > facts->khz ? khz - facts->khz : facts->khz - khz;
-	if (!leaves_recorded() && facts->domain == XEN_TSC_HVM && gap > facts->khz / 2000)
-		khz = tsc_khz_measure();
+	if (!leaves_recorded() && facts->domain == XEN_TSC_HVM && gap > facts->khz / 2000) {
+		/* Once will do, also for watch */
+		if (!measured)
+			measured = tsc_khz_measure();
+		khz = measured;
+	}
 
 	facts->pvclock_khz = khz ?: facts->khz;
 }
