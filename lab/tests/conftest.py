@@ -26,6 +26,7 @@ ORDER = (
     "naps",
     "sysfs",
     "tool",
+    "watch",
     "mutants",
     "fuzz",
     "kunit",

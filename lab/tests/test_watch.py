@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""xen-clock watch, while what it looks at changes or a clock goes wrong."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.tests.recorded import OUT, PATCHED, Done, Guest, Tool, build, documents, good
+from lab.tests.tree import silent
+
+
+@pytest.fixture(scope="session", autouse=True, name="built")
+def fixture_built() -> None:
+    build()
+
+
+@pytest.fixture(name="tool")
+def fixture_tool(tmp_path: Path) -> Tool:
+    return Tool(tmp_path)
+
+
+def test_watch_is_quiet(tool: Tool) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = tool(PATCHED, "watch", "--seconds", "1", build="static")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert "0 steps back, 0 leaps, 0 changes" in good(done)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert used < 0.05
+
+
+def test_watch_json(tool: Tool) -> None:
+    done = tool(PATCHED, "watch", "--seconds=1", "--interval=20", "--json")
+    assert done.returncode == 0
+    said = documents(done)
+    assert said[0]["event"] == "start" and said[-1]["event"] == "summary"
+    assert said[-1]["steps_back"] == 0 and said[-1]["looks"] > 20
+
+
+def watching(
+    tool: Tool, guest: Guest, change: Callable[[Path, Path], None]
+) -> list[dict[str, Any]]:
+    """What watch says while something is changed under it, ended by a signal."""
+    env = tool.record(guest)
+    with subprocess.Popen(
+        [OUT / "san" / "xen-clock", "watch", "--json"],
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline()]
+        change(Path(env["XEN_CLOCK_ROOT"]), Path(env["XEN_CLOCK_CPUID"]))
+        time.sleep(2.5)
+        process.send_signal(signal.SIGINT)
+        lines += process.stdout.readlines()
+    assert process.returncode == 0
+    return [json.loads(line) for line in lines]
+
+
+def replace(path: Path, text: str) -> None:
+    """At once, as the kernel does it."""
+    new = path.with_suffix(".new")
+    new.write_text(text + "\n")
+    new.replace(path)
+
+
+def test_watch_sees_a_restore(tool: Tool) -> None:
+    def change(root: Path, cpuid: Path) -> None:
+        time.sleep(0.5)
+        replace(cpuid, Guest(incarnation=3).cpuid())
+        replace(root / "sys/hypervisor/tsc/resumes", "2")
+        replace(root / "sys/hypervisor/tsc/verdict", "unstable")
+        replace(root / "sys/hypervisor/tsc/demotions", "1")
+        sources = root / "sys/devices/system/clocksource/clocksource0"
+        replace(sources / "current_clocksource", "xen")
+
+    said = watching(tool, PATCHED, change)
+    changes = {
+        (one["what"], one["from"], one["to"])
+        for one in said
+        if one["event"] == "change"
+    }
+    assert changes == {
+        ("incarnation", "2", "3"),
+        ("resumes", "1", "2"),
+        ("verdict", "reliable", "unstable"),
+        ("demotions", "0", "1"),
+        ("clocksource", "tsc", "xen"),
+    }
+    assert said[-1]["event"] == "summary" and said[-1]["changes"] == 5
+
+
+@pytest.fixture(scope="session", name="stepping")
+def fixture_stepping(built: None) -> Path:
+    library = OUT / "stepping.so"
+    source = Path(__file__).with_name("stepping.c")
+    silent("gcc", "-shared", "-fPIC", "-O2", "-Wall", "-o", library, source)
+    return library
+
+
+def wrong_clock(tool: Tool, stepping: Path, clock: int, ns: int) -> Done:
+    return tool(
+        PATCHED,
+        *("watch", "--seconds", "1", "--interval", "20", "--json"),
+        build="shared",
+        LD_PRELOAD=str(stepping),
+        WRONG_CLOCK=str(clock),
+        WRONG_AFTER="60",
+        WRONG_NS=str(ns),
+    )
+
+
+@pytest.mark.parametrize(
+    ("clock", "name"),
+    [
+        (time.CLOCK_REALTIME, "realtime"),
+        (time.CLOCK_MONOTONIC, "monotonic"),
+        (time.CLOCK_MONOTONIC_RAW, "monotonic_raw"),
+        (time.CLOCK_BOOTTIME, "boottime"),
+    ],
+)
+def test_watch_sees_a_step(tool: Tool, stepping: Path, clock: int, name: str) -> None:
+    done = wrong_clock(tool, stepping, clock, -50_000_000)
+    said = documents(done)
+    assert done.returncode == 4, done
+    steps = [one for one in said if one["event"] == "step_back"]
+    assert [one["clock"] for one in steps] == [name], done
+    # As much as it stepped, less the time between two looks
+    assert 0 < steps[0]["ns"] <= 50_000_000
+    assert said[-1]["biggest_step_back_ns"][name] == steps[0]["ns"]
+
+
+def test_watch_sees_a_leap(tool: Tool, stepping: Path) -> None:
+    done = wrong_clock(tool, stepping, time.CLOCK_BOOTTIME, 2_000_000_000)
+    leaps = [one for one in documents(done) if one["event"] == "leap"]
+    assert done.returncode == 0
+    assert [one["clock"] for one in leaps] == ["boottime"]
+    assert abs(leaps[0]["ns"] - 2_000_000_000) < 10_000_000
+
+
+def test_watch_sees_the_tsc_leap(tool: Tool, stepping: Path) -> None:
+    """MONOTONIC ahead of all others, the TSC too."""
+    done = wrong_clock(tool, stepping, time.CLOCK_MONOTONIC, 500_000_000)
+    leaps = {one["clock"] for one in documents(done) if one["event"] == "leap"}
+    assert {"tsc", "monotonic_raw", "boottime"} <= leaps
