@@ -22,6 +22,9 @@ from lab.packages import Tree
 IMAGES = LAB / "images"
 HERE = Path(__file__).resolve().parent
 DOM0_SOURCES = [HERE / "dom0" / "vtsc.c"]
+TOOL = TOP / "tools" / "xen-clock"
+TOOL_SOURCES = [TOOL / "Makefile", *sorted(TOOL.rglob("*.[ch]"))]
+TOOL_SOURCES += sorted((TOP / "arch/x86/xen").glob("tsc_policy.[ch]"))
 GUEST_SOURCES = sorted((HERE / "guest").glob("*.[ch]"))
 CFLAGS = "-static -pthread -O2 -std=gnu11 -Wall -Wextra -Werror".split()
 # The kernel's names for these, which its checkpatch wants to see used
@@ -83,6 +86,14 @@ def compiled(sources: list[Path], *options: str) -> bytes:
         return program.read_bytes()
 
 
+def users_tool() -> bytes:
+    """tools/xen-clock, as a user builds it."""
+    with tempfile.TemporaryDirectory() as directory:
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+        output("make", "-s", "-C", str(TOOL), f"O={directory}", env=environ)
+        return (Path(directory) / "xen-clock").read_bytes()
+
+
 def dom0_initramfs(tools: bytes, headers: bytes) -> bytes:
     """The kernel unpacks concatenated archives one after the other."""
     archive = Archive()
@@ -91,6 +102,7 @@ def dom0_initramfs(tools: bytes, headers: bytes) -> bytes:
         with tarfile.open(fileobj=io.BytesIO(headers)) as tar:
             tar.extractall(directory)
         archive.file("bin/vtsc", compiled(DOM0_SOURCES, f"-I{directory}"))
+    archive.file("bin/xen-clock", users_tool())
     archive.file("init", (HERE / "dom0" / "init").read_bytes())
     archive.symlink("bin/sh", "busybox")
     return tools + archive.compressed()
@@ -100,6 +112,7 @@ def guest_initramfs() -> bytes:
     archive = Archive()
     archive.console()
     archive.file("init", compiled(GUEST_SOURCES))
+    archive.file("bin/xen-clock", users_tool())
     return archive.compressed()
 
 
@@ -116,6 +129,7 @@ def make_images(xen: Xen) -> Images:
         init = (HERE / "dom0" / "init").read_bytes()
         headers = (directory / HEADERS).read_bytes()
         compiler = [cpio, " ".join(CFLAGS).encode()]
+        compiler += [source.read_bytes() for source in TOOL_SOURCES]
         inputs = [*compiler, init, tools, headers]
         inputs += [source.read_bytes() for source in DOM0_SOURCES]
         rebuild(images.dom0, inputs, lambda: dom0_initramfs(tools, headers))

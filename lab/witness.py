@@ -82,6 +82,8 @@ class Report:
     kmsg: list[Record] = field(default_factory=list)
     trace: list[Traced] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    # What xen-clock said, as JSON
+    tool: str = ""
 
     def fact(self, key: str) -> str:
         if key not in self.values:
@@ -263,6 +265,9 @@ def parse(text: str) -> Report:
             event = Event.of_trace(value)
             if event:
                 report.events.append(event)
+            continue
+        if key == "tool":
+            report.tool += value
             continue
         if key != "kmsg":
             report.values[key] = value.strip()

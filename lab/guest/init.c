@@ -167,6 +167,7 @@ static void finish(void)
 	readers_report();
 	sleepers_report();
 	report_facts("after");
+	report_tool();
 	report_kmsg();
 	trace_report();
 	send_report();

@@ -110,6 +110,9 @@ void trace_start(const char *clock);
 void trace_functions(void);
 void trace_report(void);
 
+/* tool.c */
+void report_tool(void);
+
 /* hibernate.c */
 void hibernate(void);
 

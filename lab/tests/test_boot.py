@@ -11,6 +11,7 @@ from lab import judge, judge_sleep
 from lab.boot import Settings
 from lab.cases import Case, explain
 from lab.judge_sysfs import judge_sysfs
+from lab.judge_tool import judge_tool
 from lab.life import Life
 from lab.witness import GIVEN_UP, KEPT
 
@@ -71,6 +72,15 @@ def test_time_leaf_agrees_with_xen(
 
 def test_sysfs_tells_the_same(life: Life, check: Check) -> None:
     check(judge_sysfs(life.report, resumes=1))
+
+
+def test_xen_clock_tells_the_same(
+    case: Case, life: Life, settings: Settings, check: Check
+) -> None:
+    expected = judge.expected_of(
+        life.report, case.tsc_mode, case.cmdline, settings.host
+    )
+    check(judge_tool(life.report, expected, patched=True))
 
 
 def test_no_kernel_complaint(life: Life, check: Check) -> None:

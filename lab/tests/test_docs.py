@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.common import TOP
-from lab.tests.tree import run, silent
+from lab.tests.tree import silent
 
 PAGES = TOP / "Documentation/virt/xen"
 CLOCKS = PAGES / "clocks.rst"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import Iterator
 
 from lab.boot import Settings
@@ -24,13 +25,22 @@ def dom0(settings: Settings, host: Host) -> Iterator[Machine]:
         yield machine
 
 
+def judge_xen_clock(text: str, verdict: str, row: int) -> None:
+    told = json.loads(text)
+    assert told["domain"] == "dom0", text
+    seen = told["verdict"]
+    assert (seen["verdict"], seen["row"], seen["by"]) == (verdict, row, "kernel"), text
+
+
 def test_dom0_is_left_to_the_kernels_own_checks(settings: Settings) -> None:
     with dom0(settings, HOSTS["untrusted"]) as machine:
         log = machine.must("dmesg")
         cpuinfo = machine.must("cat /proc/cpuinfo")
+        told = machine.must("xen-clock --json")
     verdict = VERDICT.search(log)
     assert verdict is not None, log
     assert (verdict["verdict"], verdict["row"]) == ("unverified", "6")
+    judge_xen_clock(told, "unverified", 6)
     # PV dom0's time leaf has no rate: it is the pvclock's
     assert int(verdict["khz"]) > 0
 
@@ -45,10 +55,12 @@ def test_dom0_trusts_what_xen_trusts(settings: Settings) -> None:
     with dom0(settings, HOSTS["trusted"]) as machine:
         log = machine.must("dmesg")
         cpuinfo = machine.must("cat /proc/cpuinfo")
+        told = machine.must("xen-clock --json")
         clocksource = machine.must(f"cat {CLOCKSOURCE}")
     verdict = VERDICT.search(log)
     assert verdict is not None, log
     assert (verdict["verdict"], verdict["row"]) == ("reliable", "5")
+    judge_xen_clock(told, "reliable", 5)
     assert int(verdict["khz"]) > 0
 
     sched_clock = SCHED_CLOCK.search(log)

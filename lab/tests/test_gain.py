@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import pytest
 
-from lab import cases
+from lab import cases, judge
 from lab.cases import Case, Results
+from lab.judge_tool import judge_tool
 
 TRUSTED_EMULATED = (cases.DEFAULT, cases.EMULATED, cases.NONSENSE)
 SOONER_SECONDS = 0.3
@@ -51,6 +52,15 @@ def test_boot_is_sooner(results: Results) -> None:
     )
     assert old.calibrated - calibrated >= SOONER_SECONDS, text
     assert old.run_init > run_init, text
+
+
+@pytest.mark.parametrize("case", (cases.OLD_DEFAULT, cases.OLD_NATIVE), ids=str)
+def test_xen_clock_foresees_it(results: Results, case: Case) -> None:
+    """On a kernel without the series it says what one with the series would do."""
+    report, host = results.of(case).report, results.settings.host
+    expected = judge.expected_of(report, case.tsc_mode, "", host)
+    problems = judge_tool(report, expected, patched=False)
+    assert not problems, "\n".join(problems)
 
 
 def repeat(results: Results, case: Case) -> str:
