@@ -27,7 +27,7 @@ def dom0(settings: Settings, host: Host) -> Iterator[Machine]:
 
 def judge_xen_clock(text: str, verdict: str, row: int) -> None:
     told = json.loads(text)
-    assert told["domain"] == "dom0", text
+    assert told["domain"] == "PV dom0", text
     seen = told["verdict"]
     assert (seen["verdict"], seen["row"], seen["by"]) == (verdict, row, "kernel"), text
 
