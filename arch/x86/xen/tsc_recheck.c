@@ -15,6 +15,7 @@
 #include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 #include <linux/smp.h>
 #include <linux/tick.h>
 #include <linux/timekeeping.h>
@@ -81,6 +82,8 @@ bool xen_tsc_demote(u64 value, s64 gap, const char *why, char *due_to)
 	if (atomic_xchg(&demoted, 1))
 		return false;
 
+	/* An interrupt that another CPU is in must not take the gap for its time */
+	disable_sched_clock_irqtime();
 	xen_sched_clock_leave_tsc(value);
 	trace_xen_tsc_demote(value, gap);
 	WRITE_ONCE(xen_tsc_demoted_why, why);
