@@ -19,7 +19,6 @@
 #include <linux/smp.h>
 #include <linux/tick.h>
 #include <linux/timekeeping.h>
-#include <linux/vtime.h>
 #include <linux/workqueue.h>
 
 #include <asm/current.h>
@@ -82,7 +81,11 @@ bool xen_tsc_demote(u64 value, s64 gap, const char *why, char *due_to)
 	if (atomic_xchg(&demoted, 1))
 		return false;
 
-	/* An interrupt that another CPU is in must not take the gap for its time */
+	/*
+	 * An interrupt that the jump falls into takes the gap for its own time.
+	 * The scheduler would charge tasks nothing until as much has passed, so
+	 * each would keep its CPU, and no thread could change the clocksource.
+	 */
 	disable_sched_clock_irqtime();
 	xen_sched_clock_leave_tsc(value);
 	trace_xen_tsc_demote(value, gap);
@@ -113,13 +116,6 @@ void xen_tsc_hurry(void)
 	if (likely(!READ_ONCE(xen_tsc_leaving)))
 		return;
 
-	/*
-	 * The interrupt may have begun by the TSC, and ends by the pvclock.  The
-	 * gap is not time that it took: tasks would not be charged for theirs
-	 * until as much has passed, and each would keep its CPU.  So account as
-	 * at the beginning again.
-	 */
-	irqtime_account_irq(current, HARDIRQ_OFFSET);
 	/* What the tick has leapt over, nobody was stuck for */
 	touch_all_softlockup_watchdogs();
 
