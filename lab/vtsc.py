@@ -7,10 +7,14 @@ it would be on such a host: then its TSC has moved when it runs again.
 
 from __future__ import annotations
 
+from enum import Enum
+
 from lab.common import LabError
 from lab.qemu import Machine
-from lab.xen import read_outside
+from lab.xen import Guest, read_outside
 
+# A busy guest is in its kernel once in ten times or so
+PAUSES = 100
 # From reading the TSC to setting it, in dom0 under TCG: it is late by this much
 LATE = 1_000_000_000
 
@@ -47,3 +51,22 @@ def shift_vtsc(machine: Machine, domid: int, ns: int) -> int:
             f"    before: {before.line}\n    after:  {after.line}"
         )
     return moved
+
+
+class Moment(Enum):
+    """Where a PV guest is when it is paused."""
+
+    USER = "all of its vCPUs run programs"
+    KERNEL = "a vCPU is in the kernel, most likely in an interrupt"
+
+    def fits(self, places: list[str]) -> bool:
+        return ("kernel" in places) == (self is Moment.KERNEL)
+
+
+def pause_at(guest: Guest, moment: Moment) -> None:
+    for _ in range(PAUSES):
+        guest.pause()
+        if moment.fits(guest.machine.must(f"vtsc {guest.domid}").split()):
+            return
+        guest.unpause()
+    raise LabError(f"{guest.name}: in {PAUSES} pauses it was never that {moment.value}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.common import LabError
+from lab.hang import where_it_is
 from lab.log import Log
 from lab.qemu import (
     GUEST_QUIET_LIMIT,
@@ -158,7 +159,8 @@ class Guest:
         self.machine.poll()
         self._check_log()
         if self.machine.quiet > GUEST_QUIET_LIMIT:
-            raise self._died(f"hangs on its way to being {goal}")
+            where = where_it_is(self.machine, self.domid)
+            raise self._died(f"hangs on its way to being {goal}: {where}")
 
     def wait_state(self, state: str) -> None:
         """Until the witness says so; an error when the guest ends instead."""

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vtsc DOMID NANOSECONDS: move the emulated TSC of a domain
+ * vtsc DOMID NANOSECONDS	move the emulated TSC of a domain
+ * vtsc DOMID			say where its vCPUs are: in "user" or in "kernel"
  *
  * A host that sleeps, or a hypervisor that loses count, moves the TSC of its
  * guests without telling them.  The call that gives a restored domain its TSC
- * back can do the same to a running one.
+ * back can do the same to a running one.  It matters where that one is: pause it
+ * before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +23,11 @@
 #include <xen/domctl.h>
 #include <xen/sys/privcmd.h>
 
-/* Xen copies it from and to here, so it must stay in memory */
+#define VCPUS	2
+
+/* Xen copies them from and to here, so they must stay in memory */
 static struct xen_domctl domctl;
+static vcpu_guest_context_t context;
 
 static void call(int privcmd, unsigned int command, unsigned int domid)
 {
@@ -41,27 +46,46 @@ static void call(int privcmd, unsigned int command, unsigned int domid)
 	}
 }
 
-int main(int argc, char **argv)
+static void show(int privcmd, unsigned int domid)
 {
-	unsigned int domid;
-	long long shift;
-	int privcmd;
+	unsigned int vcpu;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: vtsc DOMID NANOSECONDS\n");
-		return 2;
+	for (vcpu = 0; vcpu < VCPUS; vcpu++) {
+		domctl.u.vcpucontext.vcpu = vcpu;
+		set_xen_guest_handle(domctl.u.vcpucontext.ctxt, &context);
+		call(privcmd, XEN_DOMCTL_getvcpucontext, domid);
+		puts(context.flags & VGCF_in_kernel ? "kernel" : "user");
 	}
-	domid = strtoul(argv[1], NULL, 0);
-	shift = strtoll(argv[2], NULL, 0);
-	privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
-	if (privcmd < 0 || mlock(&domctl, sizeof(domctl))) {
-		perror("vtsc");
-		return 1;
-	}
+}
+
+static void move(int privcmd, unsigned int domid, long long shift)
+{
 	call(privcmd, XEN_DOMCTL_gettscinfo, domid);
 	domctl.u.tsc_info.elapsed_nsec += shift;
 	/* Xen counts this as a restore: it must remain the same incarnation */
 	domctl.u.tsc_info.incarnation--;
 	call(privcmd, XEN_DOMCTL_settscinfo, domid);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int domid;
+	int privcmd;
+
+	if (argc != 2 && argc != 3) {
+		fprintf(stderr, "usage: vtsc DOMID [NANOSECONDS]\n");
+		return 2;
+	}
+	domid = strtoul(argv[1], NULL, 0);
+	privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
+	if (privcmd < 0 || mlock(&domctl, sizeof(domctl)) ||
+	    mlock(&context, sizeof(context))) {
+		perror("vtsc");
+		return 1;
+	}
+	if (argc == 2)
+		show(privcmd, domid);
+	else
+		move(privcmd, domid, strtoll(argv[2], NULL, 0));
 	return 0;
 }

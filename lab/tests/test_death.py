@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
 import pytest
 
-from lab import cases, qemu, runs
+from lab import cases, qemu, runs, xen
 from lab.boot import Settings, settings_from
 from lab.cases import Case, Results
+from lab.common import LabError
+from lab.hang import LOST_WAKEUP, parse_vcpus
 from lab.hosts import HOSTS
 from lab.images import Images
 from lab.qemu import Dom0Died, Hung, Machine, MachineDied, QemuDied, XenDied
@@ -121,6 +124,57 @@ def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum("booting Xen" in text for text in told) == 2
     assert sum("once more" in text for text in told) == cases.LIVES - 1
     assert told[-1].startswith("second: lost: guest second died")
+
+
+ASLEEP = """(XEN) General information for domain 5:
+(XEN)     refcnt=3 dying=0 pause_count=0
+(XEN) VCPU information and callbacks for domain 5:
+(XEN)   UNIT0 affinities: hard={0} soft={0}
+(XEN)     VCPU0: CPU0 [has=F] poll=0 upcall_pend=00 upcall_mask=00
+(XEN)     pause_count=0 pause_flags=1
+(XEN)     paging assistance: hap, 4 levels
+(XEN)   UNIT1 affinities: hard={0} soft={0}
+(XEN)     VCPU1: CPU0 [has=F] poll=0 upcall_pend=00 upcall_mask=00
+(XEN)     pause_count=0 pause_flags=1
+"""
+DEAF = "VCPU0: CPU0 [has=F] poll=0 upcall_pend=01 upcall_mask=01"
+
+
+def test_where_the_vcpus_are() -> None:
+    assert parse_vcpus(ASLEEP, 5) == LOST_WAKEUP
+    other = ASLEEP.replace("domain 5", "domain 6")
+    assert parse_vcpus(ASLEEP + other, 5) == LOST_WAKEUP
+    deaf = re.sub("VCPU0: .*", DEAF, ASLEEP)
+    # What was said before does not count
+    assert parse_vcpus(ASLEEP + deaf, 5) == (
+        "VCPU0 has an event pending, which it masks, and is not running; "
+        "VCPU1 has no event pending, and is not running"
+    )
+    with pytest.raises(LabError, match="nothing about domain 5"):
+        parse_vcpus(other, 5)
+
+
+@pytest.mark.parametrize(("kind", "lives"), [("pv", 1), ("pvh", cases.LIVES)])
+def test_only_qemu_lets_guests_sleep_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, lives: int
+) -> None:
+    kernel = tmp_path / "6.12" / "bzImage"
+    kernel.parent.mkdir()
+    kernel.touch()
+    (tmp_path / "nothing").touch()
+    (tmp_path / "asleep").write_text(f"{ASLEEP}\n5\n")
+    script = f"""echo ready; while read -r id rest; do
+        cat {tmp_path}/asleep > commands/$id.out; echo done $id 0
+    done"""
+    images = stand_in(tmp_path, monkeypatch, script)
+    monkeypatch.setattr(cases, "make_images", lambda xen: images)
+    monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
+    monkeypatch.setattr(xen, "GUEST_QUIET_LIMIT", 0.5)
+    told: list[str] = []
+    with Results("fake", settings_from({}), told.append, HOST) as results:
+        with pytest.raises(GuestDied, match=LOST_WAKEUP):
+            results.of(Case("sleeper", kind=kind))
+    assert sum("once more" in text for text in told) == lives - 1
 
 
 def test_nothing_is_left_running(

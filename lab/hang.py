@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Asks Xen what the vCPUs of a guest that says nothing more are doing."""
+
+from __future__ import annotations
+
+import re
+
+from lab.common import LabError
+from lab.qemu import Machine
+
+LOST_WAKEUP = "all of its vCPUs sleep, and Xen has no event for them"
+VCPU = re.compile(
+    r"(VCPU\d+): .*upcall_pend=(\d+) upcall_mask=(\d+).*\n"
+    r".*pause_count=(\d+) pause_flags=(\w+)"
+)
+
+
+def parse_vcpus(text: str, domid: int) -> str:
+    """From what `xl debug-keys q` has Xen say; what it said before does not count."""
+    _, found, text = text.rpartition(f"General information for domain {domid}:")
+    vcpus = VCPU.findall(text.partition("General information for domain ")[0])
+    if not found or not vcpus:
+        raise LabError(f"xl debug-keys q has nothing about domain {domid}")
+    if all((int(pend), int(flags)) == (0, 1) for _, pend, _, _, flags in vcpus):
+        return LOST_WAKEUP
+    return "; ".join(
+        f"{name} has {'an' if int(pend) else 'no'} event pending"
+        f"{', which it masks' if int(mask) else ''}"
+        f", and is {'not running' if int(count) or int(flags, 16) else 'running'}"
+        for name, pend, mask, count, flags in vcpus
+    )
+
+
+def where_it_is(machine: Machine, domid: int) -> str:
+    """The guest can go on by that: Xen sends it an event, so that it prints, too."""
+    text = machine.must("xl debug-keys q && xl dmesg | tail -n 300")
+    return parse_vcpus(text, domid)
