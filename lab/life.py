@@ -9,7 +9,7 @@ from typing import Callable
 
 from lab.common import say
 from lab.qemu import Machine, OrderFailed
-from lab.vtsc import Moment, pause_at, shift_vtsc
+from lab.vtsc import pause_outside_kernel, shift_vtsc
 from lab.witness import Report, parse
 from lab.xen import Guest, GuestDied, Outside
 
@@ -84,7 +84,6 @@ class Jump:
     ns: int
     pause: int = 0  # for so many seconds more
     idle: bool = False  # its readers look once in a while only
-    moment: Moment | None = None
 
     @staticmethod
     def create(guest: Guest) -> None:
@@ -96,10 +95,10 @@ class Jump:
     def move(self, guest: Guest) -> None:
         """While it sleeps for the second time."""
         guest.wait_ticks(2)
-        if self.moment:
-            pause_at(guest, self.moment)
-        else:
+        if self.idle:
             guest.pause()
+        else:
+            pause_outside_kernel(guest)
         if self.ns:
             shift_vtsc(guest.machine, guest.domid, -self.ns)
         if self.pause:
