@@ -12,7 +12,11 @@ from lab.tests.tree import MAILS, STEPS, TREE, added, make, run, silent, tracked
 
 CHECKPATCH = ["--strict", "--quiet", "--no-summary", "--terse"]
 SOURCES = [name for step in STEPS for name in added(step)]
-OBJECTS = [name[:-2] + ".o" for name in SOURCES if name.endswith(".c")]
+OBJECTS = [
+    name[:-2] + ".o"
+    for name in SOURCES
+    if name.endswith(".c") and not name.startswith("tools/")
+]
 
 
 def shell_scripts() -> list[str]:
