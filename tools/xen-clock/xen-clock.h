@@ -11,6 +11,7 @@
 #include <linux/types.h>
 
 #include "tsc_policy.h"
+#include "xen_cpuid.h"
 
 #define XEN_CLOCK_VERSION	"1.0"
 
@@ -46,14 +47,10 @@ bool read_number(const char *path, unsigned long *number);
 bool read_field(const char *path, const char *name, char line[LINE_SIZE]);
 
 /* leaves.c: CPUID as Xen wants this guest to see it */
-struct regs {
-	u32 a, b, c, d;
-};
-
 bool leaves_recorded(void);
 void leaves_open(const char *type);
 bool leaves_are_pv(void);
-struct regs leaves_read(u32 leaf, u32 subleaf);
+struct xen_cpuid leaves_read(u32 leaf, u32 subleaf);
 u32 leaves_xen_base(void);
 
 /* xen.c: what is known of this guest */

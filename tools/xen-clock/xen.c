@@ -18,8 +18,8 @@
 
 static bool itsc_visible(void)
 {
-	return leaves_read(CPUID_EXTENDED, 0).a >= CPUID_POWER &&
-	       leaves_read(CPUID_POWER, 0).d & ITSC;
+	return leaves_read(CPUID_EXTENDED, 0).eax >= CPUID_POWER &&
+	       leaves_read(CPUID_POWER, 0).edx & ITSC;
 }
 
 static void read_version(struct guest *guest, u32 base)
@@ -31,7 +31,7 @@ static void read_version(struct guest *guest, u32 base)
 		read_number(HYPERVISOR "version/minor", &minor);
 		read_line(HYPERVISOR "version/extra", extra);
 	} else if (base) {
-		u32 version = leaves_read(base + 1, 0).a;
+		u32 version = leaves_read(base + 1, 0).eax;
 
 		major = version >> 16;
 		minor = version & 0xffff;
@@ -45,19 +45,19 @@ static void read_version(struct guest *guest, u32 base)
 static void read_leaf(struct guest *guest, u32 base)
 {
 	struct xen_tsc_facts *facts = &guest->facts;
-	struct regs regs;
+	struct xen_cpuid regs;
 
-	facts->largest_leaf = base ? leaves_read(base, 0).a - base : 0;
+	facts->largest_leaf = base ? leaves_read(base, 0).eax - base : 0;
 	guest->has_leaf = facts->largest_leaf >= XEN_TSC_TIME_LEAF;
 	if (!guest->has_leaf)
 		return;
 
 	regs = leaves_read(base + XEN_TSC_TIME_LEAF, 0);
-	facts->emulated = regs.a & XEN_CPUID_TSC_EMULATED;
-	facts->host_reliable = regs.a & XEN_CPUID_HOST_TSC_RELIABLE;
-	facts->mode = regs.b;
-	facts->khz = regs.c;
-	facts->incarnation = regs.d;
+	facts->emulated = regs.eax & XEN_CPUID_TSC_EMULATED;
+	facts->host_reliable = regs.eax & XEN_CPUID_HOST_TSC_RELIABLE;
+	facts->mode = regs.ebx;
+	facts->khz = regs.ecx;
+	facts->incarnation = regs.edx;
 }
 
 static bool is_dom0(void)
