@@ -102,7 +102,7 @@ def main() -> int:
     settings = settings_from(dict(os.environ))
     if sys.argv[1:] == ["--check"]:
         return 0
-    images = make_images(settings.xen)
+    images = make_images(settings.xen, settings.kernel)
     run = Run("boot")
     lives: dict[str, Life] = {}
     host = settings.host.for_guests(settings.guest)

@@ -93,7 +93,7 @@ class Results:
         host: Host,
     ) -> None:
         self.tell = tell
-        self.images = make_images(settings.xen)
+        self.images = make_images(settings.xen, settings.kernel)
         self.settings = settings
         self._name = name
         self._host = host

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from lab.common import LAB, TOP, locked, need, output, run_main, say
+from lab.common import BUILD, LAB, TOP, locked, need, output, run_main, say
 from lab.common import need_space, write_atomically
 from lab.cpio import Archive
 from lab.hosts import Xen, choose_xen
@@ -25,6 +25,8 @@ DOM0_SOURCES = [HERE / "dom0" / "vtsc.c"]
 TOOL = TOP / "tools" / "xen-clock"
 TOOL_SOURCES = [TOOL / "Makefile", *sorted(TOOL.rglob("*.[ch]"))]
 TOOL_SOURCES += sorted((TOP / "arch/x86/xen").glob("tsc_policy.[ch]"))
+SELFTEST = TOP / "tools/testing/selftests/xen"
+SELFTEST_SOURCES = sorted(SELFTEST.glob("*.[ch]"))
 GUEST_SOURCES = sorted((HERE / "guest").glob("*.[ch]"))
 CFLAGS = "-static -pthread -O2 -std=gnu11 -Wall -Wextra -Werror".split()
 # The kernel's names for these, which its checkpatch wants to see used
@@ -94,7 +96,15 @@ def users_tool() -> bytes:
         return (Path(directory) / "xen-clock").read_bytes()
 
 
-def dom0_initramfs(tools: bytes, headers: bytes) -> bytes:
+def selftest(kernel: str) -> bytes:
+    """The kselftest of the series, with what it takes of the kernel's own ones."""
+    # It includes "../kselftest.h": any directory that lies beside that will do
+    beside = BUILD / kernel / "linux/tools/testing/selftests/kselftest"
+    options = ("-D_GNU_SOURCE=", "-U__printf", f"-iquote{beside}")
+    return compiled(SELFTEST_SOURCES, *options)
+
+
+def dom0_initramfs(kernel: str, tools: bytes, headers: bytes) -> bytes:
     """The kernel unpacks concatenated archives one after the other."""
     archive = Archive()
     archive.console()
@@ -103,20 +113,22 @@ def dom0_initramfs(tools: bytes, headers: bytes) -> bytes:
             tar.extractall(directory)
         archive.file("bin/vtsc", compiled(DOM0_SOURCES, f"-I{directory}"))
     archive.file("bin/xen-clock", users_tool())
+    archive.file("bin/tsc-selftest", selftest(kernel))
     archive.file("init", (HERE / "dom0" / "init").read_bytes())
     archive.symlink("bin/sh", "busybox")
     return tools + archive.compressed()
 
 
-def guest_initramfs() -> bytes:
+def guest_initramfs(kernel: str) -> bytes:
     archive = Archive()
     archive.console()
-    archive.file("init", compiled(GUEST_SOURCES))
+    archive.file("init", compiled(GUEST_SOURCES, f"-I{SELFTEST}"))
     archive.file("bin/xen-clock", users_tool())
+    archive.file("bin/tsc-selftest", selftest(kernel))
     return archive.compressed()
 
 
-def make_images(xen: Xen) -> Images:
+def make_images(xen: Xen, kernel: str) -> Images:
     directory = IMAGES / xen.version
     images = Images(
         directory / "xen", directory / "dom0.cpio.gz", IMAGES / "guest.cpio.gz"
@@ -129,17 +141,20 @@ def make_images(xen: Xen) -> Images:
         init = (HERE / "dom0" / "init").read_bytes()
         headers = (directory / HEADERS).read_bytes()
         compiler = [cpio, " ".join(CFLAGS).encode()]
-        compiler += [source.read_bytes() for source in TOOL_SOURCES]
+        shared = [*TOOL_SOURCES, *SELFTEST_SOURCES]
+        compiler += [source.read_bytes() for source in shared]
+        compiler += [kernel.encode()]
         inputs = [*compiler, init, tools, headers]
         inputs += [source.read_bytes() for source in DOM0_SOURCES]
-        rebuild(images.dom0, inputs, lambda: dom0_initramfs(tools, headers))
+        rebuild(images.dom0, inputs, lambda: dom0_initramfs(kernel, tools, headers))
         inputs = compiler + [source.read_bytes() for source in GUEST_SOURCES]
-        rebuild(images.guest, inputs, guest_initramfs)
+        rebuild(images.guest, inputs, lambda: guest_initramfs(kernel))
     return images
 
 
 def main() -> int:
-    images = make_images(choose_xen(os.environ.get("XEN") or "4.17"))
+    xen = choose_xen(os.environ.get("XEN") or "4.17")
+    images = make_images(xen, os.environ.get("KERNEL") or "6.12")
     for image in (images.xen, images.dom0, images.guest):
         say(f"{image.relative_to(TOP)}  {image.stat().st_size >> 10} KiB")
     return 0

@@ -12,7 +12,7 @@ from lab.witness import Report
 
 def judge_tool(report: Report, expected: Expectation, *, patched: bool) -> list[str]:
     """Where the kernel has no verdict, the tool has that of a kernel that would."""
-    told = json.loads(report.tool)
+    told = json.loads(report.words("xen-clock.after"))
     leaf = report.time_leaf("after")
     version = f"{report.fact('after.xen_major')}.{report.fact('after.xen_minor')}"
     verdict, clocksource = told["verdict"], told["clocksource"]

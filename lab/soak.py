@@ -43,7 +43,7 @@ def main() -> int:
     if not text.isdigit() or not int(text):
         raise LabError(f"MINUTES={text} is not a number of minutes")
     settings = settings_from(dict(os.environ))
-    images = make_images(settings.xen)
+    images = make_images(settings.xen, settings.kernel)
     run = Run("soak")
     with Machine(run, images, settings.unpatched, settings.host) as machine:
         machine.limit = 600.0 + 240.0 * int(text)

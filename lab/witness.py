@@ -82,13 +82,19 @@ class Report:
     kmsg: list[Record] = field(default_factory=list)
     trace: list[Traced] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-    # What xen-clock said, as JSON
-    tool: str = ""
+    # What programs said: NAME.before and NAME.after
+    said: dict[str, str] = field(default_factory=dict)
 
     def fact(self, key: str) -> str:
         if key not in self.values:
             raise LabError(f"the witness's report has no '{key}'")
         return self.values[key]
+
+    def words(self, program: str) -> str:
+        """What a program of the project said in the guest."""
+        if program not in self.said:
+            raise LabError(f"the witness's report has nothing of {program}")
+        return self.said[program]
 
     def cost(self, what: str) -> float:
         return float(self.fact(f"cost.{what}"))
@@ -266,8 +272,11 @@ def parse(text: str) -> Report:
             if event:
                 report.events.append(event)
             continue
-        if key == "tool":
-            report.tool += value
+        if key.startswith("said."):
+            name, end = key.removeprefix("said."), "\n"
+            if name.endswith("+"):
+                name, end = name[:-1], ""
+            report.said[name] = report.said.get(name, "") + value + end
             continue
         if key != "kmsg":
             report.values[key] = value.strip()

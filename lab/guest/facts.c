@@ -9,8 +9,6 @@
 
 #include "witness.h"
 
-#define CLOCKSOURCE "/sys/devices/system/clocksource/clocksource0/"
-
 /* The first line of a file; false, and an empty line, when there is none */
 bool read_line(const char *path, char *line, size_t size)
 {
@@ -36,11 +34,6 @@ void write_file(const char *path, const char *value)
 	if (file < 0 || write(file, value, strlen(value)) < 0)
 		die("cannot write '%s' to %s: %s", value, path, strerror(errno));
 	close(file);
-}
-
-void choose_clocksource(const char *name)
-{
-	write_file(CLOCKSOURCE "current_clocksource", name);
 }
 
 static void report_file(const char *when, const char *key, const char *path)
@@ -97,7 +90,7 @@ void report_facts(const char *when)
 	report_file(when, "xen_minor", "/sys/hypervisor/version/minor");
 	report_file(when, "xen_extra", "/sys/hypervisor/version/extra");
 	report_file(when, "kind", "/sys/hypervisor/guest_type");
-	report_file(when, "clocksource", CLOCKSOURCE "current_clocksource");
+	report_file(when, "clocksource", CURRENT_CLOCKSOURCE);
 	report_file(when, "available", CLOCKSOURCE "available_clocksource");
 	report_trust(when);
 

@@ -108,13 +108,14 @@ static void run_ticks(unsigned int ticks)
 /* By the administrator's hand */
 static void choose(const char *clocksource)
 {
-	choose_clocksource(clocksource);
+	write_file(CURRENT_CLOCKSOURCE, clocksource);
 	set_state("chosen");
 }
 
 static void measure(void)
 {
 	report_facts("before");
+	report_programs("before");
 	report_costs();
 	readers_start();
 	sleepers_start();
@@ -167,7 +168,7 @@ static void finish(void)
 	readers_report();
 	sleepers_report();
 	report_facts("after");
-	report_tool();
+	report_programs("after");
 	report_kmsg();
 	trace_report();
 	send_report();

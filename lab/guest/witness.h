@@ -14,6 +14,8 @@
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define MAX_VCPUS	8
+#define CLOCKSOURCE		"/sys/devices/system/clocksource/clocksource0/"
+#define CURRENT_CLOCKSOURCE	CLOCKSOURCE "current_clocksource"
 
 /* The time leaf of the Xen CPUID range, subleaf 0 */
 struct time_leaf {
@@ -45,7 +47,6 @@ bool itsc_visible(void);
 /* facts.c */
 bool read_line(const char *path, char *line, size_t size);
 void write_file(const char *path, const char *value);
-void choose_clocksource(const char *name);
 void report_facts(const char *when);
 void report_kmsg(void);
 
@@ -110,8 +111,8 @@ void trace_start(const char *clock);
 void trace_functions(void);
 void trace_report(void);
 
-/* tool.c */
-void report_tool(void);
+/* programs.c */
+void report_programs(const char *when);
 
 /* hibernate.c */
 void hibernate(void);

@@ -25,6 +25,7 @@ ORDER = (
     "hosts",
     "naps",
     "sysfs",
+    "selftest",
     "tool",
     "watch",
     "mutants",

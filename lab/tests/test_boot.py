@@ -10,6 +10,7 @@ import pytest
 from lab import judge, judge_sleep
 from lab.boot import Settings
 from lab.cases import Case, explain
+from lab.judge_selftest import judge_selftest
 from lab.judge_sysfs import judge_sysfs
 from lab.judge_tool import judge_tool
 from lab.life import Life
@@ -81,6 +82,10 @@ def test_xen_clock_tells_the_same(
         life.report, case.tsc_mode, case.cmdline, settings.host
     )
     check(judge_tool(life.report, expected, patched=True))
+
+
+def test_kselftest_passes(life: Life, check: Check) -> None:
+    check(judge_selftest(life.report, patched=True))
 
 
 def test_no_kernel_complaint(life: Life, check: Check) -> None:

@@ -112,7 +112,7 @@ def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         echo 5 > commands/$id.out; echo done $id 0
     done"""
     images = stand_in(tmp_path, monkeypatch, script)
-    monkeypatch.setattr(cases, "make_images", lambda xen: images)
+    monkeypatch.setattr(cases, "make_images", lambda *_: images)
     monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
     told: list[str] = []
     settings = settings_from({})

@@ -11,6 +11,7 @@ import pytest
 
 from lab import cases, judge
 from lab.cases import Case, Results
+from lab.judge_selftest import judge_selftest
 from lab.judge_tool import judge_tool
 
 TRUSTED_EMULATED = (cases.DEFAULT, cases.EMULATED, cases.NONSENSE)
@@ -60,6 +61,12 @@ def test_xen_clock_foresees_it(results: Results, case: Case) -> None:
     report, host = results.of(case).report, results.settings.host
     expected = judge.expected_of(report, case.tsc_mode, "", host)
     problems = judge_tool(report, expected, patched=False)
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("case", (cases.OLD_DEFAULT, cases.OLD_NATIVE), ids=str)
+def test_kselftest_is_skipped(results: Results, case: Case) -> None:
+    problems = judge_selftest(results.of(case).report, patched=False)
     assert not problems, "\n".join(problems)
 
 

@@ -7,7 +7,7 @@ from typing import Callable, Iterator
 
 import pytest
 
-from lab import judge, judge_events, judge_life, judge_sysfs
+from lab import judge, judge_events, judge_life, judge_selftest, judge_sysfs
 from lab.boot import Settings
 from lab.cases import Case, Results, explain
 from lab.hosts import HOSTS
@@ -64,6 +64,7 @@ def test_a_jump_is_noticed(results: Results, name: str) -> None:
         *judge_life.judge_given_up(life.report, rf"jumped by {shown(seconds)} ms"),
         *judge_life.judge_jump(life.report, seconds),
         *judge_sysfs.judge_sysfs(life.report, 0),
+        *judge_selftest.judge_selftest(life.report, patched=True),
         *judge_events.judge_demoted(
             life.report, (seconds - 1) * SECOND, (seconds + 1) * SECOND
         ),

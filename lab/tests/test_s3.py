@@ -35,7 +35,7 @@ def sleep(machine: Machine) -> None:
 
 @pytest.mark.parametrize("host", ("trusted", "untrusted"))
 def test_the_clock_goes_on(settings: Settings, host: str) -> None:
-    images = make_images(settings.xen)
+    images = make_images(settings.xen, settings.kernel)
     with Machine(Run("s3"), images, settings.patched, HOSTS[host]) as machine:
         machine.wait_boot()
         sleep(machine)

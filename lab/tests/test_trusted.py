@@ -12,6 +12,7 @@ from lab import judge, judge_life, judge_sleep
 from lab.boot import Settings
 from lab.cases import Case, Results, explain
 from lab.hosts import HOSTS
+from lab.judge_selftest import judge_selftest
 from lab.judge_sysfs import judge_sysfs
 from lab.life import Life, Move, checkpoint
 from lab.qemu import Machine
@@ -70,6 +71,7 @@ def test_at_home(trusted: Results, case: Case) -> None:
             *judge.judge_clocks(report, suspended=True),
             *judge.judge_leaf(report, TRUSTED, case.tsc_mode, life.outside),
             *judge.judge_trouble(report),
+            *judge_selftest(report, patched=True),
             *(judge_life.judge_kept(report, 1) if case is not NATIVE else []),
         ],
     )
@@ -133,6 +135,7 @@ def moved(trusted: Results, slow: Machine, case: Case) -> tuple[Life, list[str]]
         *judge_life.judge_move(report),
         *judge.judge_clocks(report, suspended=True),
         *judge.judge_trouble(report),
+        *judge_selftest(report, patched=True),
     ]
 
 

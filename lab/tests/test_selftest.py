@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kselftest of the series, as the kernel builds it, and the judge of what it says."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lab.common import TOP
+from lab.judge_selftest import NUMBER, RESUMES, judge_tap
+from lab.tests.tree import TREE, run
+
+SELFTEST = TOP / "tools/testing/selftests/xen"
+GOOD = "TAP version 13\n1..{}\n{}\n"
+NAMES = [*(f"file{number} by someone" for number in range(1, NUMBER)), RESUMES]
+
+
+@pytest.fixture(name="built", scope="session")
+def fixture_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """By the kernel's rules for selftests."""
+    place = tmp_path_factory.mktemp("selftests")
+    for name in ("lib.mk", "kselftest.h", "kselftest_harness.h"):
+        shutil.copy(TREE / "tools/testing/selftests" / name, place)
+    shutil.copytree(SELFTEST, place / "xen", ignore=shutil.ignore_patterns("tsc"))
+    words = ("-s", "-C", place / "xen", "USERCFLAGS=-Wextra -Werror")
+    done = run("env", "-u", "MAKEFLAGS", "make", *words)
+    assert done.returncode == 0, done.stdout
+    return place / "xen" / "tsc"
+
+
+def test_not_under_xen(built: Path) -> None:
+    done = run(built)
+    assert done.returncode == 4
+    assert done.stdout.splitlines()[1:] == ["1..0 # SKIP this is no domain of Xen"]
+
+
+def test_what_is_built_is_ignored(built: Path) -> None:
+    sources = {path.name for path in SELFTEST.iterdir()}
+    made = {path.name for path in built.parent.iterdir()} - sources
+    ignored = (SELFTEST / ".gitignore").read_text().splitlines()[1:]
+    assert made | {"tsc"} == set(ignored)
+
+
+def tap(results: list[str]) -> str:
+    lines = [line.replace("N", str(n), 1) for n, line in enumerate(results, 1)]
+    return GOOD.format(len(results), "\n".join(lines))
+
+
+def test_good() -> None:
+    assert not judge_tap(tap([f"ok N {name}" for name in NAMES]), 0, set())
+    skipped = [*(f"ok N {name}" for name in NAMES[:-1]), f"ok N # SKIP {RESUMES}: why"]
+    assert not judge_tap(tap(skipped), 0, {RESUMES})
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "skips"),
+    [
+        (("ok 3", "not ok 3"), 0, set()),
+        (("ok 3 ", "ok 3 # SKIP "), 0, set()),
+        (("ok 3 file3 by someone\n", ""), 0, set()),
+        (("1..18", "1..17"), 0, set()),
+        (("", ""), 1, set()),
+        (("", ""), 0, {RESUMES}),
+    ],
+)
+def test_wrong(change: tuple[str, str], status: int, skips: set[str]) -> None:
+    text = tap([f"ok N {name}" for name in NAMES]).replace(*change, 1)
+    assert len(judge_tap(text, status, skips)) == 1
