@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
@@ -15,6 +16,7 @@ from lab.cases import PATCHED, Case, Results
 from lab.common import LabError, say
 from lab.hosts import HOSTS
 from lab.life import Life
+from lab.tests.recorded import Tool, build
 
 # The fast ones first
 ORDER = (
@@ -109,6 +111,17 @@ def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
             say(f"\nlab: {text}")
 
     return tell
+
+
+@pytest.fixture(scope="session")
+def built() -> None:
+    """tools/xen-clock, in all its builds."""
+    build()
+
+
+@pytest.fixture
+def tool(built: None, tmp_path: Path) -> Tool:
+    return Tool(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
-from lab.common import LAB, TOP
+from lab.common import LAB, TOP, LabError, output
+from lab.images import rebuild
 from lab.tests.tree import silent
 
 SOURCE = TOP / "tools" / "xen-clock"
@@ -160,6 +163,26 @@ class Tool:
 def build() -> None:
     for name, variables in BUILDS.items():
         silent("make", "-s", "-C", SOURCE, f"O={OUT / name}", *variables)
+
+
+def unpacked(deb: Path, name: str) -> bytes:
+    """One file of a package, of which nothing is installed and nothing runs."""
+    command = ["dpkg-deb", "--fsys-tarfile", str(deb)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+        file = tar.extractfile(name)
+        if file is None:
+            raise LabError(f"{deb} has no {name}")
+        return file.read()
+
+
+def promtool() -> Path:
+    """Prometheus' own check of metrics."""
+    deb = Path(output(str(TOP / "scripts/fetch"), "bookworm", "prometheus"))
+    program = OUT / "promtool"
+    rebuild(program, [deb.name.encode()], lambda: unpacked(deb, "./usr/bin/promtool"))
+    program.chmod(0o755)
+    return program
 
 
 def good(done: Done) -> str:

@@ -8,25 +8,11 @@ from pathlib import Path
 import pytest
 
 from lab.judge_sysfs import judge_sysfs
+from lab.tests.recorded import PATCHED
 from lab.witness import Report, parse
 
 RECORDED = Path(__file__).with_name("recorded.report")
-FILES = {
-    "mode": "default",
-    "emulated": "1",
-    "host_reliable": "0",
-    "frequency_khz": "",
-    "incarnation": "",
-    "verdict": "reliable",
-    "row": "4",
-    "reason": "emulated at a constant rate, also across migration",
-    "request": "auto",
-    "sched_clock": "TSC",
-    "sched_clock_stable": "1",
-    "resumes": "0",
-    "demotions": "0",
-    "last_demotion": "none",
-}
+FILES = PATCHED.kernel
 
 
 @pytest.fixture(name="report")

@@ -21,26 +21,21 @@ from lab.tests.recorded import (
     SOURCE,
     Guest,
     Tool,
-    build,
     documents,
     good,
     one_line,
+    promtool,
 )
 
 MANUAL = SOURCE / "xen-clock.1"
 
 
-@pytest.fixture(scope="session", autouse=True, name="built")
-def fixture_built() -> None:
-    build()
+@pytest.fixture(scope="module", name="checker")
+def fixture_checker() -> Path:
+    return promtool()
 
 
-@pytest.fixture(name="tool")
-def fixture_tool(tmp_path: Path) -> Tool:
-    return Tool(tmp_path)
-
-
-def test_static() -> None:
+def test_static(built: None) -> None:
     said = subprocess.run(
         ["readelf", "--program-headers", str(OUT / "static" / "xen-clock")],
         capture_output=True,
@@ -232,12 +227,10 @@ def test_bench(tool: Tool) -> None:
 @pytest.mark.parametrize(
     "guest", [PATCHED, Guest(), Guest(kernel={**PATCHED.kernel, "reason": NASTY}), None]
 )
-def test_promtool(tool: Tool, guest: Guest | None) -> None:
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool is missing: it is in Debian's package prometheus")
+def test_promtool(tool: Tool, checker: Path, guest: Guest | None) -> None:
     text = tool(guest, "metrics").stdout
     done = subprocess.run(
-        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True
+        [checker, "check", "metrics"], input=text, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), text
 

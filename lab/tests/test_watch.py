@@ -14,18 +14,8 @@ from typing import Any
 
 import pytest
 
-from lab.tests.recorded import OUT, PATCHED, Done, Guest, Tool, build, documents, good
+from lab.tests.recorded import OUT, PATCHED, Done, Guest, Tool, documents, good
 from lab.tests.tree import silent
-
-
-@pytest.fixture(scope="session", autouse=True, name="built")
-def fixture_built() -> None:
-    build()
-
-
-@pytest.fixture(name="tool")
-def fixture_tool(tmp_path: Path) -> Tool:
-    return Tool(tmp_path)
 
 
 def test_watch_is_quiet(tool: Tool) -> None:
