@@ -19,7 +19,7 @@ export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES MUTANT V
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check fuzz soak bench mutants kernel kernels probes series apply clean distclean
+.PHONY: help boot check fuzz soak bench mutants picture kernel kernels probes series apply clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -30,6 +30,7 @@ help:
 	@echo '  make soak    a busy guest whose TSC must be kept, for MINUTES=60'
 	@echo '  make bench   what a read of the scheduler clock costs, with the series and without'
 	@echo '  make mutants puts errors into the series: each must be seen by a test; MUTANT= names some'
+	@echo '  make picture draws the picture of the README anew, from a run'
 	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage)'
 	@echo '  make series  the patches, for git am, in build/$(KERNEL)/series/'
 	@echo '  make apply KDIR=...  apply the series to a kernel source of your own'
@@ -76,6 +77,11 @@ bench:
 	@scripts/setup check
 	@$(MAKE) -s kernels probes
 	@python3 -m lab.bench
+
+picture:
+	@scripts/setup boot
+	@$(MAKE) -s kernels
+	@python3 -m lab.picture
 
 kernel:
 	@scripts/setup kernel

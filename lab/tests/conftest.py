@@ -26,6 +26,8 @@ ORDER = (
     "death",
     "hosts",
     "naps",
+    "story",
+    "svg",
     "sysfs",
     "selftest",
     "tool",

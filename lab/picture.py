@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`make picture`: a guest's clock against time, over a migration to another host.
+
+Both guests run on the TSC, which their first host calls invariant, and go to a
+host whose TSC has another rate: one with the series, one as vendors advise.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+
+from lab.boot import settings_from
+from lab.common import TOP, run_main, say, write_atomically
+from lab.hosts import HOSTS
+from lab.images import make_images
+from lab.life import Move, live, tick
+from lab.qemu import Machine
+from lab.runs import Run
+from lab.svg import Line, draw
+from lab.xen import Guest
+
+PICTURE = TOP / "Documentation/lab/migration.svg"
+# Of two seconds each: before the move, and more after it where they are shorter
+BEFORE = 4
+MORE = 6
+
+
+@dataclass
+class Course:
+    """What the guest's clock has counted, and dom0's, in seconds from the move on."""
+
+    machine: Machine
+    more: int
+    points: list[tuple[float, float]] = field(default_factory=list)
+
+    def __call__(self, guest: Guest) -> None:
+        tick(guest, BEFORE)
+        here = guest.ticks
+        Move(self.machine)(guest)
+        if self.more:
+            tick(guest, self.more)
+        there = guest.ticks
+        for ticks, start in ((here, here[-1]), (there, there[0])):
+            self.points += [
+                (one.at - start.at, one.monotonic - start.monotonic) for one in ticks
+            ]
+
+
+def main() -> int:
+    settings = settings_from(dict(os.environ))
+    images = make_images(settings.xen, settings.kernel)
+    courses: dict[str, Course] = {}
+    hosts = HOSTS["itsc"], HOSTS["1ghz"]
+    machines = [
+        Machine(Run(host.name), images, settings.unpatched, host) for host in hosts
+    ]
+    with machines[0] as first, machines[1] as second:
+        for machine in machines:
+            say(f"lab: booting Xen and dom0 under QEMU: {machine.run.directory.name}")
+            machine.wait_boot()
+        for name, kernel, cmdline, more in (
+            ("patched", settings.patched, "", MORE),
+            ("unpatched", settings.unpatched, "clocksource=tsc tsc=reliable", 0),
+        ):
+            courses[name] = Course(second, more)
+            guest = Guest(
+                first,
+                name,
+                kernel,
+                images.guest,
+                tsc_mode="native",
+                cmdline=cmdline,
+            )
+            live(guest, courses[name])
+    lines = [
+        Line("with the series", "#1a7f37", courses["patched"].points),
+        Line("without, tsc=reliable", "#cf222e", courses["unpatched"].points),
+    ]
+    write_atomically(PICTURE, draw(lines).encode())
+    for line in lines:
+        real, counted = line.points[-1]
+        say(f"{line.name}: {counted:.1f} s counted in {real:.1f} s after the move")
+    say(f"{PICTURE.relative_to(TOP)} is drawn")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
