@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from lab.common import TOP
-from lab.tests.tree import TREE, make
+from lab.tests.tree import TREE, make, run
 
 PAGES = TOP / "Documentation/virt/xen"
 CLOCKS = PAGES / "clocks.rst"
 TROUBLE = PAGES / "clock-troubleshooting.rst"
 INDEX = PAGES / "index.rst"
 NAMES = ("clocks", "troubleshooting")
+OURS = [TOP / "README.rst", *sorted((TOP / "Documentation/lab").glob("*.rst"))]
+# Named in them, and there once it is built
+BUILT = ("tools/xen-clock/xen-clock",)
 ABI = TOP / "Documentation/ABI/testing/sysfs-hypervisor-xen-tsc"
 XEN = TOP / "arch/x86/xen"
 
@@ -164,6 +167,22 @@ def complaints(said: str) -> list[str]:
     """The pages have no figures, which alone would take graphviz."""
     lines = re.findall(r"^.*(?:WARNING|ERROR|CRITICAL).*$", said, re.M)
     return [line for line in lines if "dot(1) not found" not in line]
+
+
+@pytest.mark.parametrize("page", OURS, ids=[page.stem for page in OURS])
+def test_our_own_pages(page: Path) -> None:
+    """They are rendered as they are, without Sphinx."""
+    text = page.read_text()
+    done = run("rst2html", "--strict", page, "/dev/null")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert len(text.splitlines()) <= 300
+    assert max(map(len, text.splitlines())) <= 90
+    rules = set(re.findall(r"^(\w+):", (TOP / "Makefile").read_text(), re.M))
+    targets = re.findall(r"""(?:^  |["`])make (\w+)""", text, re.M)
+    assert targets and set(targets) <= rules
+    for name in re.findall(r"\b(?:Documentation|tools|arch)/[\w./-]+\w", text):
+        there = [tree for tree in (TOP, TREE) if (tree / name).exists()]
+        assert there or name in BUILT, name
 
 
 def test_htmldocs(tmp_path: Path) -> None:
