@@ -9,6 +9,34 @@ from lab.expect import Expectation
 from lab.judge_sysfs import MODES
 from lab.witness import Report
 
+# A dom0 in mode default: what its kernel makes of the host's TSC
+DOM0 = {"untrusted": ("unverified", 6), "trusted": ("reliable", 5)}
+
+
+def judge_foresight(old: Report, new: Report) -> list[str]:
+    """What a kernel without the series would decide is what one with it has decided.
+
+    Of two guests on one host and in one mode; a busy Xen can calibrate the pvclock
+    of either badly, which is row 3.
+    """
+    would = json.loads(old.words("xen-clock.before"))["verdict"]
+    decided = new.verdicts[0]
+    names = ("verdict", "row", "reason")
+    seen, wanted = ([str(told[name]) for name in names] for told in (would, decided))
+    if would["by"] != "policy" or (
+        seen != wanted and new.rates_agree and old.rates_agree
+    ):
+        return [f"xen-clock says {would}, the kernel has decided {wanted}"]
+    return []
+
+
+def judge_dom0(text: str, host: str, by: str) -> list[str]:
+    """The same for dom0: xen-clock's document against what is right there."""
+    told = json.loads(text)
+    seen = (told["domain"], *(told["verdict"][key] for key in ("verdict", "row", "by")))
+    wanted = ("PV dom0", *DOM0[host], by)
+    return [] if seen == wanted else [f"xen-clock: {seen}, expected {wanted}: {text}"]
+
 
 def judge_tool(report: Report, expected: Expectation, *, patched: bool) -> list[str]:
     """Where the kernel has no verdict, the tool has that of a kernel that would."""

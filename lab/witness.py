@@ -162,12 +162,15 @@ class Report:
     def rates_agree(self) -> bool:
         """Whether the pvclock's rate was within 500 ppm of the time leaf's.
 
-        The verdict's line has the one or the other.  An emulated TSC has one rate.
+        The verdict's line has the one or the other; without the series the CPU's
+        rate is the pvclock's.  An emulated TSC has one rate.
         A native one is calibrated by Xen once a second, which on a busy machine
         under TCG can be further off.
         """
         leaf = self.time_leaf("before").khz
         named = [int(verdict["khz"]) for verdict in self.verdicts]
+        if not named and "before.cpu_mhz" in self.values:
+            named = [round(float(self.fact("before.cpu_mhz")) * 1000)]
         return all(abs(khz - leaf) * 1_000_000 <= khz * 500 for khz in named)
 
     @property

@@ -65,6 +65,10 @@ static void report_trust(const char *when)
 
 	if (find_line("/proc/cpuinfo", "flags", line, sizeof(line)))
 		say("%s.tsc_reliable %d", when, !!strstr(line, " tsc_reliable"));
+	/* Without the series this is the rate by the pvclock */
+	if (find_line("/proc/cpuinfo", "cpu MHz", line, sizeof(line)))
+		say("%s.cpu_mhz %.*s", when, (int)strcspn(strchr(line, ':') + 2, "\n"),
+		    strchr(line, ':') + 2);
 	if (find_line("/sys/kernel/debug/sched/debug", "sched_clock_stable()", line,
 		      sizeof(line)))
 		say("%s.stable %d", when, !!strstr(line, ": 1"));

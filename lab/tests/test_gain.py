@@ -12,7 +12,7 @@ import pytest
 from lab import cases, judge
 from lab.cases import Case, Results
 from lab.judge_selftest import judge_selftest
-from lab.judge_tool import judge_tool
+from lab.judge_tool import judge_dom0, judge_foresight, judge_tool
 
 TRUSTED_EMULATED = (cases.DEFAULT, cases.EMULATED, cases.NONSENSE)
 SOONER_SECONDS = 0.3
@@ -61,6 +61,22 @@ def test_xen_clock_foresees_it(results: Results, case: Case) -> None:
     report, host = results.of(case).report, results.settings.host
     expected = judge.expected_of(report, case.tsc_mode, "", host)
     problems = judge_tool(report, expected, patched=False)
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(cases.OLD_DEFAULT, cases.DEFAULT), (cases.OLD_NATIVE, cases.NATIVE)],
+    ids=str,
+)
+def test_the_series_decides_so(results: Results, old: Case, new: Case) -> None:
+    problems = judge_foresight(results.of(old).report, results.of(new).report)
+    assert not problems, "\n".join(problems)
+
+
+def test_dom0_foresees_it(results: Results) -> None:
+    told = results.machine().must("xen-clock --json")
+    problems = judge_dom0(told, "untrusted", "policy")
     assert not problems, "\n".join(problems)
 
 
