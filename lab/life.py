@@ -135,6 +135,18 @@ class Traced:
         self.event(guest)
 
 
+@dataclass(frozen=True)
+class Watched:
+    """xen-clock watch looks on."""
+
+    event: Event
+
+    def __call__(self, guest: Guest) -> None:
+        guest.phase("watch")
+        guest.wait_state("watching")
+        self.event(guest)
+
+
 def interrupt(guest: Guest) -> None:
     """Clocks are read in every function of the kernel, and in NMIs."""
     guest.phase("functions")

@@ -12,6 +12,7 @@
  *   clocksource NAME	chosen		has this clocksource now
  *   spin MSEC		spun		had a vCPU for itself for so long
  *   trace CLOCK		tracing		ftrace records what printk says
+ *   watch		watching	xen-clock watch runs until the report
  *   functions		traced		had all of the kernel's functions traced
  *   hibernate		woken		has slept in an image of itself
  *   finish		done		has looked again, and shows its report
@@ -148,6 +149,12 @@ static void trace(const char *clock)
 	set_state("tracing");
 }
 
+static void watch(void)
+{
+	watch_start();
+	set_state("watching");
+}
+
 static void sleep_in_image(void)
 {
 	hibernate();
@@ -205,6 +212,8 @@ int main(void)
 			spin_for(number);
 		else if (sscanf(phase, "trace %31s", name) == 1)
 			trace(name);
+		else if (!strcmp(phase, "watch"))
+			watch();
 		else if (!strcmp(phase, "functions"))
 			functions();
 		else if (!strcmp(phase, "hibernate"))

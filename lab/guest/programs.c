@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the project's own programs make of this guest, as a user would run them */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -18,7 +19,11 @@ struct program {
 	FILE *output;
 };
 
-static struct program start(const char *path, const char *argument)
+/* From watch_start() on: what it says has room in the pipe */
+static struct program watch;
+
+static struct program start(const char *path, const char *command,
+			    const char *option)
 {
 	struct program program;
 	int ends[2];
@@ -30,7 +35,7 @@ static struct program start(const char *path, const char *argument)
 		die("no process: %s", strerror(errno));
 	if (!program.pid) {
 		if (dup2(ends[1], STDOUT_FILENO) >= 0)
-			execl(path, path, argument, NULL);
+			execl(path, path, command, option, NULL);
 		_exit(127);
 	}
 	close(ends[1]);
@@ -59,11 +64,27 @@ static void finish(const struct program *program, const char *what, const char *
 	say("status.%s.%s %d", what, when, WEXITSTATUS(status));
 }
 
+static void report(const char *what, const char *when, const char *path,
+		   const char *command, const char *option)
+{
+	struct program program = start(path, command, option);
+
+	finish(&program, what, when);
+}
+
+void watch_start(void)
+{
+	watch = start(XEN_CLOCK, "watch", "--json");
+}
+
 void report_programs(const char *when)
 {
-	struct program selftest = start(SELFTEST, NULL), xen_clock;
+	report("selftest", when, SELFTEST, NULL, NULL);
+	report("xen-clock", when, XEN_CLOCK, "--json", NULL);
+	if (!watch.pid)
+		return;
 
-	finish(&selftest, "selftest", when);
-	xen_clock = start(XEN_CLOCK, "--json");
-	finish(&xen_clock, "xen-clock", when);
+	report("xen-clock-metrics", when, XEN_CLOCK, "metrics", NULL);
+	kill(watch.pid, SIGINT);
+	finish(&watch, "xen-clock-watch", when);
 }

@@ -112,6 +112,7 @@ void trace_functions(void);
 void trace_report(void);
 
 /* programs.c */
+void watch_start(void);
 void report_programs(const char *when);
 
 /* hibernate.c */

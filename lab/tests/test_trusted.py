@@ -13,8 +13,10 @@ from lab.boot import Settings
 from lab.cases import Case, Results, explain
 from lab.hosts import HOSTS
 from lab.judge_selftest import judge_selftest
+from lab.judge_story import judge_story
 from lab.judge_sysfs import judge_sysfs
-from lab.life import Life, Move, checkpoint
+from lab.judge_tool import judge_dom0, judge_foresight
+from lab.life import Event, Life, Move, Traced, Watched, checkpoint
 from lab.qemu import Machine
 from lab.sleep import STRICT, Tour
 
@@ -86,6 +88,17 @@ def test_rows(trusted: Results) -> None:
     assert {case: rows[case] for case in agree} == {c: right[c] for c in agree}
 
 
+def test_the_series_decides_what_xen_clock_foresees(
+    trusted: Results, slow: Machine
+) -> None:
+    """In native mode, and in dom0."""
+    old = trusted.of(OLD_MOVED, Move(slow)).report
+    problems = judge_foresight(old, trusted.of(NATIVE).report)
+    told = trusted.machine().must("xen-clock --json")
+    problems += judge_dom0(told, TRUSTED.name, "policy")
+    assert not problems, "\n".join(problems)
+
+
 @pytest.mark.parametrize("case", (DEFAULT, ITSC), ids=str)
 def test_the_vdso_reads_the_clock(trusted: Results, case: Case) -> None:
     report = trusted.of(case).report
@@ -126,8 +139,8 @@ def test_there_and_back(trusted: Results, settings: Settings, tell: Tell) -> Non
     check(TOUR, life, problems)
 
 
-def moved(trusted: Results, slow: Machine, case: Case) -> tuple[Life, list[str]]:
-    life = trusted.of(case, Move(slow))
+def moved(trusted: Results, event: Event, case: Case) -> tuple[Life, list[str]]:
+    life = trusted.of(case, event)
     report = life.report
     return life, [
         *judge_life.judge_rate(life),
@@ -140,7 +153,7 @@ def moved(trusted: Results, slow: Machine, case: Case) -> tuple[Life, list[str]]
 
 
 def test_moved_and_emulated_is_kept(trusted: Results, slow: Machine) -> None:
-    life, problems = moved(trusted, slow, MOVED_DEFAULT)
+    life, problems = moved(trusted, Move(slow), MOVED_DEFAULT)
     before, after = (life.report.time_leaf(when) for when in ("before", "after"))
     if before.emulated or not after.emulated:
         problems.append(f"the TSC was to be emulated there, not here: {before} {after}")
@@ -154,12 +167,15 @@ def test_moved_and_emulated_is_kept(trusted: Results, slow: Machine) -> None:
 def test_moved_to_another_rate_is_given_up(
     trusted: Results, slow: Machine, case: Case
 ) -> None:
-    life, problems = moved(trusted, slow, case)
+    life, problems = moved(trusted, Traced("-", Watched(Move(slow))), case)
     leaves = [life.report.time_leaf(when) for when in ("before", "after")]
     rates = " at boot, ".join(f"{leaf.khz} kHz" for leaf in leaves)
     reason = rf"rate is not what it was .*{rates} now, incarnation 2"
     problems += judge_life.judge_given_up(life.report, reason)
-    check(case, life, [*problems, *judge_sysfs(life.report, resumes=1)])
+    problems += judge_sysfs(life.report, resumes=1)
+    # Whomever one asks
+    problems += judge_story(life.report)
+    check(case, life, problems)
 
 
 def test_without_the_series_a_moved_guest_is_slow(
