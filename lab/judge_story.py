@@ -15,6 +15,8 @@ LOG = re.compile(
     r"\(row (?P<row>\d+), .*, (?P<booted>\d+) kHz at boot, (?P<khz>\d+) kHz now, "
     r"incarnation (?P<incarnation>\d+),"
 )
+# What no emulation comes to, and far less than two hosts differ
+RATE_PPM = 50_000
 Told = dict[str, str]
 
 
@@ -84,6 +86,20 @@ def told_by_metrics(report: Report) -> Told:
         elif name in ("tsc_verdict", "clocksource") and number == "1":
             told |= {name.removeprefix("tsc_"): text for text in labels.values()}
     return told
+
+
+def judge_watch(report: Report) -> list[str]:
+    """No clock stepped back, and MONOTONIC was never off by some percent."""
+    lines = report.words("xen-clock-watch.after").splitlines()
+    events = [json.loads(line) for line in lines]
+    wrong = [f"watch: {e}" for e in events if e["event"] == "step_back"]
+    wrong += [
+        f"watch: no rate of a host's: {e}"
+        for e in events
+        if e["event"] == "rate" and abs(e["monotonic_ppm"]) > RATE_PPM
+    ]
+    status = report.fact("status.xen-clock-watch.after")
+    return wrong + ([f"watch: exit status {status}"] if status != "0" else [])
 
 
 def judge_story(report: Report) -> list[str]:

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from lab.judge_story import judge_story
+from lab.judge_story import judge_story, judge_watch
 from lab.judge_tool import judge_foresight
 from lab.records import Event, Record
 from lab.witness import Report
@@ -126,6 +126,22 @@ def test_the_trace_tells_otherwise(report: Report, word: str) -> None:
 def test_no_demotion_is_traced(report: Report) -> None:
     report.events.pop()
     assert judge_story(report)
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "wrong"),
+    [
+        ({"event": "rate", "monotonic_ppm": -1.115}, "0", 0),
+        ({"event": "rate", "monotonic_ppm": -614811.040}, "0", 1),
+        ({"event": "step_back", "clock": "monotonic"}, "4", 2),
+    ],
+)
+def test_watch(
+    report: Report, event: dict[str, object], status: str, wrong: int
+) -> None:
+    report.said["xen-clock-watch.after"] += "\n" + json.dumps(event)
+    report.values["status.xen-clock-watch.after"] = status
+    assert len(judge_watch(report)) == wrong
 
 
 def old(verdict: str, row: int, by: str = "policy", mhz: str = MHZ) -> Report:

@@ -13,7 +13,7 @@ from lab.boot import Settings
 from lab.cases import Case, Results, explain
 from lab.hosts import HOSTS
 from lab.judge_selftest import judge_selftest
-from lab.judge_story import judge_story
+from lab.judge_story import judge_story, judge_watch
 from lab.judge_sysfs import judge_sysfs
 from lab.judge_tool import judge_dom0, judge_foresight
 from lab.life import Event, Life, Move, Traced, Watched, checkpoint
@@ -174,7 +174,7 @@ def test_moved_to_another_rate_is_given_up(
     problems += judge_life.judge_given_up(life.report, reason)
     problems += judge_sysfs(life.report, resumes=1)
     # Whomever one asks
-    problems += judge_story(life.report)
+    problems += [*judge_story(life.report), *judge_watch(life.report)]
     check(case, life, problems)
 
 

@@ -196,7 +196,9 @@ static void look_slowly(struct guest *was, const sigset_t *signals, s64 end)
 		guest_read(&is);
 		pthread_mutex_lock(&state.lock);
 		state.totals.changes += guest_changes(state.json, was, &is);
-		tell_rate(&is, &told);
+		/* Right after a move it would be neither host's */
+		if (is.facts.incarnation == was->facts.incarnation)
+			tell_rate(&is, &told);
 		failed = ferror(stdout);
 		pthread_mutex_unlock(&state.lock);
 		*was = is;
