@@ -167,7 +167,7 @@ def test_only_qemu_lets_guests_sleep_on(
         cat {tmp_path}/asleep > commands/$id.out; echo done $id 0
     done"""
     images = stand_in(tmp_path, monkeypatch, script)
-    monkeypatch.setattr(cases, "make_images", lambda xen: images)
+    monkeypatch.setattr(cases, "make_images", lambda *_: images)
     monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
     monkeypatch.setattr(xen, "GUEST_QUIET_LIMIT", 0.5)
     told: list[str] = []
