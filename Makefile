@@ -19,7 +19,8 @@ export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES MUTANT V
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check fuzz soak bench mutants picture kernel kernels probes series apply clean distclean
+.PHONY: help boot check fuzz soak bench mutants picture kernel kernels probes
+.PHONY: all-kernels series apply clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -55,7 +56,7 @@ boot:
 
 check:
 	@scripts/setup check
-	@$(MAKE) -s kernels probes
+	@$(MAKE) -s kernels probes all-kernels
 	@MUTANT= python3 -m pytest lab/tests
 
 fuzz:
@@ -96,6 +97,12 @@ kernels:
 probes:
 	@scripts/kernel $(KERNEL) none probe
 	@scripts/kernel $(KERNEL) probe
+
+# The series on all kernels that it is for
+all-kernels:
+	@for kernel in $$(grep -o '^[0-9][^[:space:]]*' series/kernels); do \
+		scripts/kernel $$kernel || exit; \
+	done
 
 series: kernel
 	@echo 'build/$(KERNEL)/series:' && ls build/$(KERNEL)/series

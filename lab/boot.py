@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import judge
-from lab.common import BUILD, TOP, LabError, run_main, say
+from lab.common import BUILD, KERNEL, TOP, LabError, run_main, say
 from lab.expect import Expectation
 from lab.hosts import Host, Xen, check_accel, check_cmdline, check_guest
 from lab.hosts import check_tsc_mode, choose_host, choose_xen
@@ -72,7 +72,7 @@ def settings_from(environment: dict[str, str]) -> Settings:
     return Settings(
         xen=choose_xen(environment.get("XEN") or "4.17"),
         host=choose_host(environment.get("HOST_TSC") or "untrusted"),
-        kernel=environment.get("KERNEL") or "6.12",
+        kernel=environment.get("KERNEL") or KERNEL,
         guest=guest,
         tsc_mode=tsc_mode,
         cmdline=cmdline,

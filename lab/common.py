@@ -17,6 +17,7 @@ from typing import Callable, Iterator
 TOP = Path(__file__).resolve().parent.parent
 BUILD = TOP / "build"
 LAB = BUILD / "lab"
+KERNEL = os.environ.get("KERNEL") or "6.12"
 
 
 class LabError(Exception):

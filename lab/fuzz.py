@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.common import BUILD, LAB, TOP, LabError, need, output, run_main, say
+from lab.common import BUILD, KERNEL, LAB, TOP, LabError, need, output, run_main, say
 
 HERE = TOP / "lab" / "fuzzer"
 KERNEL_SIDE = TOP / "arch" / "x86" / "xen"
@@ -58,7 +58,7 @@ def main() -> int:
     if not text.isdigit():
         raise LabError(f"RUNS={text} is not a number")
     runs = int(text)
-    program = build(os.environ.get("KERNEL") or "6.12")
+    program = build(KERNEL)
     seed = int.from_bytes(os.urandom(3), "big") + 1
     say(f"fuzz: {runs} inputs, seed {seed}, a few minutes for ten million")
     fuzz(program, runs, seed)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from lab.common import BUILD, LAB, TOP, locked, need, output, run_main, say
+from lab.common import BUILD, KERNEL, LAB, TOP, locked, need, output, run_main, say
 from lab.common import need_space, write_atomically
 from lab.cpio import Archive
 from lab.hosts import Xen, choose_xen
@@ -154,7 +154,7 @@ def make_images(xen: Xen, kernel: str) -> Images:
 
 def main() -> int:
     xen = choose_xen(os.environ.get("XEN") or "4.17")
-    images = make_images(xen, os.environ.get("KERNEL") or "6.12")
+    images = make_images(xen, KERNEL)
     for image in (images.xen, images.dom0, images.guest):
         say(f"{image.relative_to(TOP)}  {image.stat().st_size >> 10} KiB")
     return 0

@@ -14,10 +14,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.common import LAB, TOP, LabError, run_main, say
+from lab.common import KERNEL, LAB, TOP, LabError, run_main, say
 
 HERE = TOP / "lab" / "mutants"
-HEADER = re.compile(r"^(Subject|Test|Kernel): (.+)$", re.MULTILINE)
+HEADER = re.compile(r"^(Subject|Test|Kernel|Until): (.+)$", re.MULTILINE)
 KERNELS: dict[str, list[str]] = {"plain": [], "probe": ["probe"]}
 FAILED = re.compile(r"^FAILED \S*::(\S+)", re.MULTILINE)
 # pytest's: some tests failed
@@ -31,6 +31,8 @@ class Mutant:
     # Arguments for pytest, the first of which names a file of tests
     test: list[str]
     kernel: list[str]
+    # The newest kernel in which it is the series that the error hits
+    until: str
 
 
 def read(path: Path) -> Mutant:
@@ -40,7 +42,10 @@ def read(path: Path) -> Mutant:
         raise LabError(f"{path} lacks {', '.join(missing) or 'a known Kernel:'}")
     words = shlex.split(fields["Test"])
     test = [f"lab/tests/test_{words[0]}.py", *words[1:]]
-    return Mutant(path.stem, fields["Subject"], test, KERNELS[fields["Kernel"]])
+    kernel = KERNELS[fields["Kernel"]]
+    return Mutant(
+        path.stem, fields["Subject"], test, kernel, fields.get("Until", KERNEL)
+    )
 
 
 def mutants(names: list[str]) -> list[Mutant]:
@@ -48,12 +53,20 @@ def mutants(names: list[str]) -> list[Mutant]:
     for name in names:
         if name not in known:
             raise LabError(f"MUTANT={name} is none of: {', '.join(known)}")
-    return [read(known[name]) for name in names or known]
+    chosen = [read(known[name]) for name in names or known]
+    fitting = [mutant for mutant in chosen if version(KERNEL) <= version(mutant.until)]
+    if names and fitting != chosen:
+        raise LabError(f"MUTANT={' '.join(names)}: not all hit Linux {KERNEL}")
+    return fitting
 
 
-def killers(mutant: Mutant, kernel: str) -> list[str]:
+def version(kernel: str) -> list[int]:
+    return [int(number) for number in kernel.split(".")]
+
+
+def killers(mutant: Mutant) -> list[str]:
     """Build it and run its tests: those that fail."""
-    build = ["scripts/kernel", kernel, *mutant.kernel, f"mutant={mutant.name}"]
+    build = ["scripts/kernel", KERNEL, *mutant.kernel, f"mutant={mutant.name}"]
     if subprocess.run(build, cwd=TOP).returncode:
         raise LabError(f"{mutant.name} could not be built")
     log = LAB / f"mutant-{mutant.name}.log"
@@ -73,12 +86,11 @@ def killers(mutant: Mutant, kernel: str) -> list[str]:
 
 
 def main() -> int:
-    kernel = os.environ.get("KERNEL") or "6.12"
     chosen = mutants((os.environ.get("MUTANT") or "").split())
     rows, survivors = [], 0
     for number, mutant in enumerate(chosen, 1):
         say(f"mutants: {number} of {len(chosen)}: {mutant.name}: {mutant.subject}")
-        failed = killers(mutant, kernel)
+        failed = killers(mutant)
         survivors += not failed
         rows.append(f"  {mutant.name:16}{mutant.subject}")
         rows.append(f"  {'':16}{', '.join(failed) or 'SURVIVED'}")

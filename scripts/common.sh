@@ -28,6 +28,17 @@ trap 'trap - INT; say "interrupted; run it again to go on"; exit 130' INT TERM H
 # The trees made here are no business of the user's git settings, as signing
 ignore_git_settings() { export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null; }
 
+# The names of the kernels that the series is for, the oldest first
+kernels() { grep -oE '^[0-9][^[:space:]]*' "$top/series/kernels"; }
+
+# up_to KERNEL: of the versions on stdin those that are for it, the oldest first.
+# What is kept for a version is for that one and all that are older.
+up_to()
+{
+	{ sed 's/$/ have/'; echo "$1 wanted"; } | sort -V |
+		awk -v kernel="$1" '$1 == kernel { on = 1 } on && $2 == "have" { print $1 }'
+}
+
 # lock NAME: one at a time; a second run waits and says for what
 lock()
 {

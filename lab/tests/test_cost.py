@@ -16,9 +16,9 @@ import pytest
 from lab.bench import CASES, EMULATED, OLD, OLD_EMULATED, TSC, Measured
 from lab.boot import Settings
 from lab.cases import Case, Results
-from lab.common import BUILD
+from lab.common import BUILD, KERNEL
 from lab.hosts import COUNTED
-from lab.tests.tree import KERNEL, run
+from lab.tests.tree import run
 from lab.witness import SCHED_CLOCK, Report
 
 AGAIN = replace(TSC, name="cost-tsc-again")

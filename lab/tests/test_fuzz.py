@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from lab.common import KERNEL
 from lab.fuzz import build, fuzz
-from lab.tests.tree import KERNEL
+
 
 RUNS = 1_000_000
 

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 from lab.cases import Case, Results
-from lab.common import BUILD
-from lab.tests.tree import KERNEL, TREE, run
+from lab.common import BUILD, KERNEL
+from lab.tests.tree import TREE, run
 
 SUITES = {
     "xen_tsc_policy": 128,

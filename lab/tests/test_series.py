@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.common import BUILD, TOP
-from lab.tests.tree import KERNEL, MAILS, STEPS, TREE, added, make, run, tracked
+from lab.common import BUILD, KERNEL, TOP
+from lab.tests.tree import BUILT, KERNELS, PATCHES, TREE, added, mails, make, run
+from lab.tests.tree import steps, tracked, tree_of
 
-
+# What is in the way of a warning that a step brings
+DIRECTORIES = ["arch/x86/xen/", "drivers/xen/", "kernel/sched/"]
 # Of this project's lab, and so none of the kernel's
 LAB_PAGES = "Documentation/lab/"
 
@@ -24,14 +26,54 @@ def git(tree: Path, *words: str) -> str:
 
 
 def test_every_kernel_file_is_added_once() -> None:
-    kernel = ("arch", "drivers", "include", "Documentation", "tools/testing")
-    ours = [name for name in tracked(*kernel) if not name.startswith(LAB_PAGES)]
-    assert sorted(name for step in STEPS for name in added(step)) == ours
+    places = ("arch", "drivers", "include", "Documentation", "tools/testing")
+    ours = [name for name in tracked(*places) if not name.startswith(LAB_PAGES)]
+    for kernel in KERNELS:
+        assert sorted(added(steps(kernel))) == ours
 
 
-@pytest.mark.parametrize("step", STEPS, ids=[step.stem for step in STEPS])
-def test_patch_holds_hooks_only(step: Path) -> None:
-    text = step.read_text()
+def test_all_kernels_are_built() -> None:
+    assert BUILT == KERNELS, "scripts/kernel builds each"
+
+
+def test_steps_of_an_old_kernel(tmp_path: Path) -> None:
+    """What is for a version is for all older ones too, unless something is nearer."""
+    for name in ("scripts/steps", "scripts/common.sh"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(TOP / name, tmp_path / name)
+    for name, text in {
+        "0001-a": "Subject: a",
+        "0002-b": "Subject: b",
+        "6.9/0000-early": "Subject: early",
+        "6.9/0001-a": "Subject: another a",
+        "6.9/0002-b": "Hooks for b",
+        "6.10/0002-b": "Hooks for b that nobody needs before 6.10",
+        "5.8/0001-a": "Dropped: no a before 5.9",
+    }.items():
+        patch = tmp_path / "series" / f"{name}.patch"
+        patch.parent.mkdir(parents=True, exist_ok=True)
+        patch.write_text(f"{text}\n")
+
+    early, a, b = "6.9/0000-early", "6.9/0001-a", "0002-b 6.9/0002-b"
+    for kernel, wanted in {
+        "6.11": ["0001-a", "0002-b"],
+        "6.10": ["0001-a", "0002-b 6.10/0002-b"],
+        "6.9": [early, a, b],
+        "6.1": [early, a, b],
+        "5.8": [early, b],
+    }.items():
+        done = run(tmp_path / "scripts/steps", kernel)
+        lines = [line.strip() for line in done.stdout.splitlines()]
+        assert [re.sub(r"series/|\.patch", "", line) for line in lines] == wanted
+
+    (tmp_path / "series/5.8/0003-c.patch").write_text("Hooks for nothing\n")
+    done = run(tmp_path / "scripts/steps", "5.8")
+    assert done.returncode != 0 and "no step that is named 0003-c" in done.stdout
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=[p.stem for p in PATCHES])
+def test_patch_holds_hooks_only(patch: Path) -> None:
+    text = patch.read_text()
     assert "\nnew file mode" not in text and "\n--- /dev/null" not in text
     # Not more context than the three lines that a hook needs
     for hunk in re.split(r"^@@.*\n", text, flags=re.M)[1:]:
@@ -40,15 +82,16 @@ def test_patch_holds_hooks_only(step: Path) -> None:
         assert False in context[:4] and False in context[-4:], hunk
 
 
-def test_git_log_is_the_series() -> None:
-    log = git(TREE, "log", "--reverse", "--format=%s", "base..series").splitlines()
-    assert len(log) == len(STEPS) == len(MAILS)
-    for subject, step in zip(log, STEPS):
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_git_log_is_the_series(kernel: str) -> None:
+    tree = tree_of(kernel)
+    log = git(tree, "log", "--reverse", "--format=%s", "base..series").splitlines()
+    assert len(log) == len(steps(kernel)) == len(mails(kernel))
+    for subject, step in zip(log, steps(kernel)):
         assert f"\nSubject: {subject}\n" in step.read_text()
-    assert git(TREE, "diff", "--stat", "series") == ""
-    for step in STEPS:
-        for name in added(step):
-            assert (TREE / name).read_bytes() == (TOP / name).read_bytes()
+    assert git(tree, "diff", "--stat", "series") == ""
+    for name in added(steps(kernel)):
+        assert (tree / name).read_bytes() == (TOP / name).read_bytes()
 
 
 @pytest.fixture(name="kdir")
@@ -91,9 +134,10 @@ def test_apply_once_and_not_twice(kdir: Path, in_git: bool) -> None:
     done = run("scripts/apply", KERNEL, kdir)
     assert done.returncode == 0, done.stdout
     same_as_tree(kdir)
-    assert all((kdir / name).exists() for step in STEPS for name in added(step))
+    assert all((kdir / name).exists() for name in added(steps(KERNEL)))
     if in_git:
-        assert len(git(kdir, "rev-list", "HEAD").split()) == len(STEPS) + 1
+        commits = git(kdir, "rev-list", "HEAD").split()
+        assert len(commits) == len(steps(KERNEL)) + 1
 
     before = snapshot(kdir)
     again = run("scripts/apply", KERNEL, kdir)
@@ -110,7 +154,9 @@ def test_apply_refuses_what_does_not_fit(kdir: Path) -> None:
     done = run("scripts/apply", KERNEL, kdir)
     assert done.returncode != 0
     assert re.search(
-        r"does not fit .*\n.*patch failed: arch/x86/xen/time.c", done.stdout
+        r"0002\S* does not fit .*\n.*while searching for:\n(.*\n)*"
+        r".*calibrate_tsc = xen_tsc_khz;\n(.*\n)*.*patch failed: arch/x86/xen/time.c",
+        done.stdout,
     )
     assert snapshot(kdir) == before
 
@@ -145,15 +191,32 @@ def test_apply_refuses_what_is_no_kernel(tmp_path: Path) -> None:
     assert "is not a Linux source tree" in done.stdout
 
 
-def test_every_prefix_builds() -> None:
-    shutil.rmtree(TREE / ".git/rebase-apply", ignore_errors=True)
+def warnings(said: str) -> set[str]:
+    return {line for line in said.splitlines() if "warning:" in line}
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_every_prefix_builds(kernel: str) -> None:
+    """And says no more than the kernel without the series does."""
+    tree = tree_of(kernel)
+    shutil.rmtree(tree / ".git/rebase-apply", ignore_errors=True)
+    for name in DIRECTORIES:
+        for path in (tree / name).rglob("*.o"):
+            path.unlink()
+    (tree / "vmlinux.o").unlink(missing_ok=True)
+    commits = git(tree, "rev-list", "--reverse", "base..series").split()
+    known: set[str] = set()
     try:
-        for commit in git(TREE, "rev-list", "--reverse", "base..series").split():
-            git(TREE, "checkout", "-q", "--detach", commit)
+        for commit in ["base", *commits]:
+            git(tree, "checkout", "-q", "--detach", commit)
             # Options that a step does not know yet are dropped from .config
-            shutil.copy(BUILD / KERNEL / "config", TREE / ".config")
-            make("olddefconfig")
-            said = make("vmlinux")
-            assert "warning:" not in said, said
+            shutil.copy(BUILD / kernel / "config", tree / ".config")
+            make("olddefconfig", cwd=tree)
+            said = make("W=1", *DIRECTORIES, cwd=tree)
+            if kernel == KERNEL:
+                said += make("vmlinux", cwd=tree)
+            if commit == "base":
+                known = warnings(said)
+            assert warnings(said) <= known, said
     finally:
-        git(TREE, "checkout", "-q", "series")
+        git(tree, "checkout", "-q", "series")

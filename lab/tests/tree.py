@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The built kernel tree, for the tests that look at the series itself."""
+"""The built kernel trees, for the tests that look at the series itself."""
 
 from __future__ import annotations
 
@@ -7,12 +7,35 @@ import os
 import subprocess
 from pathlib import Path
 
-from lab.common import BUILD, TOP
+from lab.common import BUILD, KERNEL, TOP, output
 
-KERNEL = os.environ.get("KERNEL", "6.12")
-TREE = BUILD / KERNEL / "linux"
-MAILS = sorted((BUILD / KERNEL / "series").glob("[0-9]*.patch"))
-STEPS = sorted((TOP / "series").glob("[0-9]*.patch"))
+
+def tree_of(kernel: str) -> Path:
+    return BUILD / kernel / "linux"
+
+
+def kernels() -> list[str]:
+    """Those that the series is for, the oldest first."""
+    rows = (TOP / "series" / "kernels").read_text().splitlines()
+    return [row.split()[0] for row in rows if row and not row.startswith("#")]
+
+
+TREE = tree_of(KERNEL)
+KERNELS = kernels()
+# With the series
+BUILT = [name for name in KERNELS if (BUILD / name / "bzImage").exists()]
+PATCHES = sorted((TOP / "series").rglob("[0-9]*.patch"))
+
+
+def mails(kernel: str) -> list[Path]:
+    """The series for a kernel, as it was applied to its tree."""
+    return sorted((BUILD / kernel / "series").glob("[0-9]*.patch"))
+
+
+def steps(kernel: str) -> list[Path]:
+    """The patches that the series for a kernel is made of."""
+    lines = output(str(TOP / "scripts" / "steps"), kernel).splitlines()
+    return [TOP / line.split()[0] for line in lines]
 
 
 def run(*command: str | Path, cwd: Path = TOP) -> subprocess.CompletedProcess[str]:
@@ -55,7 +78,7 @@ def tracked(*patterns: str) -> list[str]:
     return sorted(name for name in listed.stdout.split() if (TOP / name).exists())
 
 
-def added(step: Path) -> list[str]:
-    """The new files that a step of the series brings."""
-    lines = step.read_text().splitlines()
+def added(patches: list[Path]) -> list[str]:
+    """The new files that steps of the series bring."""
+    lines = [line for patch in patches for line in patch.read_text().splitlines()]
     return [line.removeprefix("Adds: ") for line in lines if line.startswith("Adds: ")]

@@ -18,6 +18,7 @@
 #include <linux/sched/clock.h>
 #include <linux/smp.h>
 #include <linux/tick.h>
+#include <linux/time.h>
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 
@@ -86,7 +87,7 @@ bool xen_tsc_demote(u64 value, s64 gap, const char *why, char *due_to)
 	 * The scheduler would charge tasks nothing until as much has passed, so
 	 * each would keep its CPU, and no thread could change the clocksource.
 	 */
-	disable_sched_clock_irqtime();
+	stop_sched_clock_irqtime();
 	xen_sched_clock_leave_tsc(value);
 	trace_xen_tsc_demote(value, gap);
 	WRITE_ONCE(xen_tsc_demoted_why, why);
@@ -119,7 +120,7 @@ void xen_tsc_hurry(void)
 	/* What the tick has leapt over, nobody was stuck for */
 	touch_all_softlockup_watchdogs();
 
-	ktime_get_snapshot(&snapshot);
+	ktime_get_snapshot_id(CLOCK_MONOTONIC, &snapshot);
 	if (snapshot.cs_id == CSID_X86_TSC ||
 	    snapshot.cs_id == CSID_X86_TSC_EARLY) {
 		set_tsk_need_resched(current);
