@@ -34,7 +34,7 @@ help:
 	@echo '  make picture draws the picture of the README anew, from a run'
 	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage)'
 	@echo '  make series  the patches, for git am, in build/$(KERNEL)/series/'
-	@echo '  make apply KDIR=...  apply the series to a kernel source of your own'
+	@echo '  make apply KDIR=...  apply the series to a kernel source of your own, by its version'
 	@echo '  make clean   remove build/; make distclean: downloads/ too'
 	@echo
 	@echo 'Variables and their values now:'
@@ -108,8 +108,8 @@ series: kernel
 	@echo 'build/$(KERNEL)/series:' && ls build/$(KERNEL)/series
 
 apply:
-	@test -n '$(KDIR)' || { echo 'usage: make apply KDIR=path/to/linux [KERNEL=$(KERNEL)]' >&2; exit 1; }
-	@scripts/apply $(KERNEL) '$(KDIR)'
+	@test -n '$(KDIR)' || { echo 'usage: make apply KDIR=path/to/linux [KERNEL=]' >&2; exit 1; }
+	@scripts/apply '$(KDIR)' $(if $(filter file,$(origin KERNEL)),,$(KERNEL))
 
 clean:
 	rm -rf build

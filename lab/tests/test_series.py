@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -99,7 +100,7 @@ def fixture_kdir(tmp_path: Path) -> Path:
     """A kernel source of the user's own, no more of it than the series touches."""
     kdir = tmp_path / "their linux"
     touched = git(TREE, "diff", "--name-only", "--diff-filter=M", "base", "series")
-    for name in touched.splitlines():
+    for name in ["Makefile", *touched.splitlines()]:
         (kdir / name).parent.mkdir(parents=True, exist_ok=True)
         (kdir / name).write_text(git(TREE, "show", f"base:{name}"))
     return kdir
@@ -131,8 +132,9 @@ def test_apply_once_and_not_twice(kdir: Path, in_git: bool) -> None:
     if in_git:
         into_git(kdir)
 
-    done = run("scripts/apply", KERNEL, kdir)
+    done = run("scripts/apply", kdir)
     assert done.returncode == 0, done.stdout
+    assert f"is Linux {KERNEL}: taking the series for it" in done.stdout
     same_as_tree(kdir)
     assert all((kdir / name).exists() for name in added(steps(KERNEL)))
     if in_git:
@@ -140,7 +142,7 @@ def test_apply_once_and_not_twice(kdir: Path, in_git: bool) -> None:
         assert len(commits) == len(steps(KERNEL)) + 1
 
     before = snapshot(kdir)
-    again = run("scripts/apply", KERNEL, kdir)
+    again = run("scripts/apply", kdir)
     assert again.returncode != 0
     assert "error:" in again.stdout
     assert snapshot(kdir) == before
@@ -151,7 +153,7 @@ def test_apply_refuses_what_does_not_fit(kdir: Path) -> None:
     time_c.write_text(time_c.read_text().replace("xen_tsc_khz", "their_tsc_khz"))
     before = snapshot(kdir)
 
-    done = run("scripts/apply", KERNEL, kdir)
+    done = run("scripts/apply", kdir)
     assert done.returncode != 0
     assert re.search(
         r"0002\S* does not fit .*\n.*while searching for:\n(.*\n)*"
@@ -161,6 +163,30 @@ def test_apply_refuses_what_does_not_fit(kdir: Path) -> None:
     assert snapshot(kdir) == before
 
 
+OLDEST, SECOND, *_, NEWEST = KERNELS
+CHOICES = [
+    (NEWEST, [], f"is Linux {NEWEST}: taking the series for it"),
+    ("4.19", [], f"the series for {OLDEST}, the next newer one\n.*Nobody"),
+    (f"{OLDEST}1", [], f"the series for {SECOND}, the next newer one\n.*Nobody"),
+    ("99.1", [], f"the series for {NEWEST}, the newest there is\n.*Nobody"),
+    ("99.1", [OLDEST], f"is Linux 99.1; taking the series for {OLDEST}, as you say"),
+]
+
+
+@pytest.mark.parametrize(("version", "words", "says"), CHOICES)
+def test_apply_goes_by_the_version(
+    tmp_path: Path, version: str, words: list[str], says: str
+) -> None:
+    """Of a tree that no series fits, as there is nothing else in it."""
+    major, minor = version.split(".")
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(f"VERSION = {major}\nPATCHLEVEL = {minor}\nSUBLEVEL = 0\n")
+    done = run("scripts/apply", tmp_path, *words)
+    assert done.returncode != 0 and "is not a Linux source tree" in done.stdout
+    assert re.search(says, done.stdout), done.stdout
+    assert os.listdir(tmp_path) == ["Makefile"]
+
+
 def test_apply_refuses_uncommitted_changes(kdir: Path) -> None:
     into_git(kdir)
     with (kdir / "MAINTAINERS").open("a") as file:
@@ -168,7 +194,7 @@ def test_apply_refuses_uncommitted_changes(kdir: Path) -> None:
     git(kdir, "add", "MAINTAINERS")
     before = snapshot(kdir)
 
-    done = run("scripts/apply", KERNEL, kdir)
+    done = run("scripts/apply", kdir)
     assert done.returncode != 0 and "uncommitted changes" in done.stdout
     assert snapshot(kdir) == before
 
@@ -180,13 +206,13 @@ def test_apply_refuses_where_nobody_commits(kdir: Path) -> None:
     git(kdir, "config", "user.useConfigOnly", "true")
     before = snapshot(kdir)
 
-    done = run("env", "HOME=/nonexistent", "scripts/apply", KERNEL, kdir)
+    done = run("env", "HOME=/nonexistent", "scripts/apply", kdir)
     assert done.returncode != 0 and "does not know who commits" in done.stdout
     assert snapshot(kdir) == before
 
 
 def test_apply_refuses_what_is_no_kernel(tmp_path: Path) -> None:
-    done = run("scripts/apply", KERNEL, tmp_path)
+    done = run("scripts/apply", tmp_path)
     assert done.returncode != 0
     assert "is not a Linux source tree" in done.stdout
 
