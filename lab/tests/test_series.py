@@ -246,3 +246,17 @@ def test_every_prefix_builds(kernel: str) -> None:
             assert warnings(said) <= known, said
     finally:
         git(tree, "checkout", "-q", "series")
+
+
+def test_series_can_be_mailed() -> None:
+    done = run("scripts/mail", KERNEL)
+    assert done.returncode == 0, done.stdout
+    letter, *patches = sorted((BUILD / KERNEL / "mail").iterdir())
+    assert len(patches) == len(steps(KERNEL))
+    text = letter.read_text()
+    subject, _, *lines = (TOP / "series" / "cover-letter").read_text().splitlines()
+    assert "*** " not in text
+    assert f"Subject: [PATCH 00/{len(patches)}] {subject}\n" in text
+    assert "\n".join(lines) in text
+    assert [line for line in lines if len(line) > 72] == []
+    assert f"base-commit: {git(TREE, 'rev-parse', 'base').strip()}\n" in text
