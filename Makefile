@@ -58,7 +58,7 @@ boot:
 
 check:
 	@scripts/setup check
-	@$(MAKE) -s kernels probes all-kernels
+	@$(MAKE) -s probes all-kernels
 	@MUTANT= python3 -m pytest lab/tests
 
 fuzz:
@@ -73,12 +73,12 @@ soak:
 
 mutants:
 	@scripts/setup check
-	@$(MAKE) -s kernels probes
+	@$(MAKE) -s probes
 	@python3 -m lab.mutants
 
 bench:
 	@scripts/setup check
-	@$(MAKE) -s kernels probes
+	@$(MAKE) -s probes
 	@python3 -m lab.bench
 
 picture:
@@ -95,9 +95,12 @@ kernels:
 	@scripts/kernel $(KERNEL) none
 	@scripts/kernel $(KERNEL)
 
-# The same with the lab's probes in them, for tests
+# The same, and with the lab's probes in them, for tests.  First those without the
+# series: it changes headers that most objects depend on
 probes:
+	@scripts/kernel $(KERNEL) none
 	@scripts/kernel $(KERNEL) none probe
+	@scripts/kernel $(KERNEL)
 	@scripts/kernel $(KERNEL) probe
 
 # The series on all kernels that it is for
