@@ -223,29 +223,32 @@ def warnings(said: str) -> set[str]:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_prefix_builds(kernel: str) -> None:
-    """And says no more than the kernel without the series does."""
+    """And says no more than the kernel without the series does.
+
+    Begins with the last, whose objects are there: some steps change headers that
+    most objects depend on.
+    """
     tree = tree_of(kernel)
     shutil.rmtree(tree / ".git/rebase-apply", ignore_errors=True)
     for name in DIRECTORIES:
         for path in (tree / name).rglob("*.o"):
             path.unlink()
     (tree / "vmlinux.o").unlink(missing_ok=True)
-    commits = git(tree, "rev-list", "--reverse", "base..series").split()
-    known: set[str] = set()
+    commits = git(tree, "rev-list", "base..series").split()
+    said = {}
     try:
-        for commit in ["base", *commits]:
+        for commit in [*commits, "base"]:
             git(tree, "checkout", "-q", "--detach", commit)
             # Options that a step does not know yet are dropped from .config
             shutil.copy(BUILD / kernel / "config", tree / ".config")
             make("olddefconfig", cwd=tree)
-            said = make("W=1", *DIRECTORIES, cwd=tree)
-            if kernel == KERNEL:
-                said += make("vmlinux", cwd=tree)
-            if commit == "base":
-                known = warnings(said)
-            assert warnings(said) <= known, said
+            said[commit] = make("W=1", *DIRECTORIES, cwd=tree)
+            if kernel == KERNEL and commit != "base":
+                said[commit] += make("vmlinux", cwd=tree)
     finally:
         git(tree, "checkout", "-q", "series")
+    for commit in commits:
+        assert warnings(said[commit]) <= warnings(said["base"]), said[commit]
 
 
 def test_series_can_be_mailed() -> None:
