@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 
-from lab.common import LabError
 from lab.qemu import Machine
 
 LOST_WAKEUP = "all of its vCPUs sleep, and Xen has no event for them"
@@ -20,8 +19,8 @@ def parse_vcpus(text: str, domid: int) -> str:
     _, found, text = text.rpartition(f"General information for domain {domid}:")
     vcpus = VCPU.findall(text.partition("General information for domain ")[0])
     if not found or not vcpus:
-        raise LabError(f"xl debug-keys q has nothing about domain {domid}")
-    if all((int(pend), int(flags)) == (0, 1) for _, pend, _, _, flags in vcpus):
+        return "Xen says nothing of its vCPUs"
+    if all((int(pend), int(flags, 16)) == (0, 1) for _, pend, _, _, flags in vcpus):
         return LOST_WAKEUP
     return "; ".join(
         f"{name} has {'an' if int(pend) else 'no'} event pending"
