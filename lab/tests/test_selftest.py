@@ -10,7 +10,7 @@ import pytest
 
 from lab.common import TOP
 from lab.judge_selftest import NUMBER, RESUMES, judge_tap
-from lab.tests.tree import TREE, run
+from lab.tests.tree import TREE, make, run
 
 SELFTEST = TOP / "tools/testing/selftests/xen"
 GOOD = "TAP version 13\n1..{}\n{}\n"
@@ -24,9 +24,7 @@ def fixture_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("lib.mk", "kselftest.h", "kselftest_harness.h"):
         shutil.copy(TREE / "tools/testing/selftests" / name, place)
     shutil.copytree(SELFTEST, place / "xen", ignore=shutil.ignore_patterns("tsc"))
-    words = ("-s", "-C", place / "xen", "USERCFLAGS=-Wextra -Werror")
-    done = run("env", "-u", "MAKEFLAGS", "make", *words)
-    assert done.returncode == 0, done.stdout
+    make("-s", "USERCFLAGS=-Wextra -Werror", cwd=place / "xen")
     return place / "xen" / "tsc"
 
 
