@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import re
-import statistics
 
 from lab.life import Life
 from lab.witness import GIVEN_UP, KEPT, Report
 
 TICK_SECONDS = 2.0
-RATE_TOLERANCE = 0.05
+# So late can dom0 hear of a tick, when it is busy or has just swept up after another
+# domain
+HEARD_SECONDS = 2.0
 # Generous: what printk counts of a move, which takes seconds
 MOVE_USEC = 1_000_000
 # What the core says when a scheduler clock is not stable any more
@@ -54,12 +55,19 @@ def judge_kept(report: Report, times: int) -> list[str]:
     return wrong
 
 
-def judge_rate(life: Life) -> list[str]:
-    """Two seconds of the guest's are two seconds of dom0's."""
-    mean = statistics.mean(life.ticks)
-    if abs(mean - TICK_SECONDS) > TICK_SECONDS * RATE_TOLERANCE:
-        ticks = ", ".join(f"{tick:.2f}" for tick in life.ticks)
-        return [f"ticks of 2 s take {mean:.2f} s by dom0's clock: {ticks}"]
+def judge_ticks(life: Life) -> list[str]:
+    """Time goes on at once, and as fast as dom0's.
+
+    The guest sends one each two seconds, however late the one before was.
+    """
+    took = sum(life.ticks)
+    expected = TICK_SECONDS * len(life.ticks)
+    if abs(took - expected) > HEARD_SECONDS:
+        times = ", ".join(f"{tick:.2f}" for tick in life.ticks)
+        return [
+            f"{len(life.ticks)} ticks of {TICK_SECONDS:.0f} s took {took:.2f} s by "
+            f"dom0's clock: {times}"
+        ]
     return []
 
 

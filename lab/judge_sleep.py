@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from lab.judge_life import MOVE_USEC, TICK_SECONDS
+from lab.judge_life import MOVE_USEC
 from lab.life import Life
 from lab.sleep import Cycles
 from lab.witness import ACCOUNTS, Report
@@ -15,8 +15,6 @@ LATE_NS = 5_000_000_000
 AHEAD_NS = 1_000_000_000
 # What is allowed to the clocks in all, however often the guest slept
 DRIFT_SECONDS = 1.0
-# So late can dom0 hear of a tick, when it has just swept up after another domain
-HEARD_SECONDS = 2.0
 # dom0 tells the time to 10 ms
 STAMP_SECONDS = 0.1
 
@@ -46,15 +44,6 @@ def judge_accounts(report: Report) -> list[str]:
                     "time that has passed"
                 )
     return wrong
-
-
-def judge_ticks(life: Life) -> list[str]:
-    """Time goes on at once, and as fast as dom0's."""
-    took = sum(life.ticks)
-    expected = TICK_SECONDS * len(life.ticks)
-    if abs(took - expected) > HEARD_SECONDS:
-        return [f"{len(life.ticks)} ticks of 2 s took {took:.2f} s by dom0's clock"]
-    return []
 
 
 def judge_suspends(report: Report, number: int) -> list[str]:

@@ -64,7 +64,7 @@ def main() -> int:
     problems = [
         *judge.judge_policy(report, expected),
         *judge_life.judge_kept(report, 0),
-        *judge_life.judge_rate(life),
+        *judge_life.judge_ticks(life),
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=False),
         *judge.judge_trouble(report),

@@ -52,7 +52,7 @@ def test_the_clock_goes_on(results: Results, case: Case) -> None:
         *judge.judge_printk(life.report),
         *judge.judge_clocks(life.report, suspended=False),
         *judge.judge_trouble(life.report),
-        *judge_life.judge_rate(life),
+        *judge_life.judge_ticks(life),
     ]
     if leap(life) > 0.5:
         problems.append(f"printk counts {leap(life):.0%} of the sleep")

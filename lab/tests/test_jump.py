@@ -45,7 +45,7 @@ def fixture_results(settings: Settings, tell: Tell) -> Iterator[Results]:
 def check(case: Case, life: Life, problems: list[str]) -> None:
     report = life.report
     problems += [
-        *judge_life.judge_rate(life),
+        *judge_life.judge_ticks(life),
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=False),
         *judge.judge_trouble(report),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab import judge_sleep
+from lab import judge_life, judge_sleep
 from lab.life import Life
 from lab.qemu import Tick
 from lab.sleep import Cycles, Nap
@@ -103,6 +103,8 @@ class Ticked:
     [
         ((0, 2, 4, 6, 8, 10), False),
         ((1.5, 2, 4, 6, 8, 10), False),
+        ((0, 1.97, 4.14, 6.09, 8.44, 10.67), False),
+        ((0, 2.6, 5.2, 7.8, 10.4, 13.0), True),
         ((0, 4, 8, 12, 16, 20), True),
         ((0, 1, 2, 3, 4, 5), True),
         ((0, 600, 602, 604, 606, 608), True),
@@ -110,7 +112,7 @@ class Ticked:
 )
 def test_ticks(times: tuple[float, ...], wrong: bool) -> None:
     life = Life(Ticked(*times), parse(RECORDED), {}, 0.0)  # type: ignore[arg-type]
-    assert bool(judge_sleep.judge_ticks(life)) == wrong
+    assert bool(judge_life.judge_ticks(life)) == wrong
 
 
 def test_drift_is_between_order_and_answer() -> None:

@@ -48,7 +48,7 @@ def check(case: Case, life: Life, suspends: int, wakes: int) -> None:
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=wakes > 0),
         *judge.judge_trouble(report),
-        *judge_sleep.judge_ticks(life),
+        *judge_life.judge_ticks(life),
         *judge_sleep.judge_suspends(report, suspends),
         *judge_sleep.judge_wakes(report, wakes),
         *judge_sleep.judge_sleepers(report),

@@ -110,7 +110,7 @@ def test_a_checkpoint_changes_nothing(trusted: Results) -> None:
     report = life.report
     problems = [
         *judge_life.judge_kept(report, 0),
-        *judge_life.judge_rate(life),
+        *judge_life.judge_ticks(life),
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=False),
         *judge.judge_trouble(report),
@@ -130,7 +130,7 @@ def test_there_and_back(trusted: Results, settings: Settings, tell: Tell) -> Non
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=True),
         *judge.judge_trouble(report),
-        *judge_sleep.judge_ticks(life),
+        *judge_life.judge_ticks(life),
         *judge_sleep.judge_suspends(report, 2),
         *judge_sleep.judge_wakes(report, 2),
         *judge_sleep.judge_sleepers(report),
@@ -143,7 +143,7 @@ def moved(trusted: Results, event: Event, case: Case) -> tuple[Life, list[str]]:
     life = trusted.of(case, event)
     report = life.report
     return life, [
-        *judge_life.judge_rate(life),
+        *judge_life.judge_ticks(life),
         *judge.judge_printk(report),
         *judge_life.judge_move(report),
         *judge.judge_clocks(report, suspended=True),
@@ -185,3 +185,4 @@ def test_without_the_series_a_moved_guest_is_slow(
     life = trusted.of(OLD_MOVED, Move(slow))
     assert life.report.fact("after.clocksource") == "tsc"
     assert statistics.median(life.ticks) > 3.0, life.ticks
+    assert judge_life.judge_ticks(life)

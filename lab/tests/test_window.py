@@ -176,7 +176,7 @@ def test_the_tsc_steps_back_in_a_move(
     problems = [
         *judge_held(life),
         *judge_life.judge_move(life.report),
-        *judge_life.judge_rate(life),
+        *judge_life.judge_ticks(life),
         *judge.judge_clocks(life.report, suspended=True),
         *judge.judge_trouble(life.report),
     ]
