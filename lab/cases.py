@@ -195,8 +195,9 @@ def explain(case: Case, life: Life, problems: list[str], repeat: str) -> str:
     records = life.report.grep(r"\bxen: |[Tt][Ss][Cc]|clocksource|sched_clock|witness")
     return "\n".join(
         [
-            f"{case}: not as it should be:",
-            *(f"  {problem}" for problem in problems),
+            # pytest sums up by the first line
+            f"{case}: {problems[0]}",
+            *(f"  {problem}" for problem in problems[1:]),
             "What the guest's kernel said of its clocks:",
             *(f"  | {record}" for record in records),
             f"All of it: {life.guest.log.path}",

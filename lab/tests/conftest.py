@@ -63,6 +63,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Why something was skipped is always told
     if "s" not in config.option.reportchars:
         config.option.reportchars += "s"
+    # The lines of ours that led to it: those of others' only hide it
+    if config.option.tbstyle == "auto":
+        config.option.tbstyle = "short"
     # Fixtures end, and QEMU with them, however the run is stopped
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
