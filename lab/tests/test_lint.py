@@ -53,7 +53,7 @@ def test_codespell() -> None:
     ("kernel", "mail"), MAILS, ids=[f"{kernel}-{mail.stem}" for kernel, mail in MAILS]
 )
 def test_checkpatch_series(kernel: str, mail: Path) -> None:
-    # New files are at places that have their entries in MAINTAINERS
+    # Whether they have an entry in MAINTAINERS is for test_series to find
     silent(
         tree_of(kernel) / "scripts/checkpatch.pl",
         f"--root={tree_of(kernel)}",

@@ -95,6 +95,15 @@ def test_git_log_is_the_series(kernel: str) -> None:
         assert (tree / name).read_bytes() == (TOP / name).read_bytes()
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_every_new_file_has_its_maintainers(kernel: str) -> None:
+    words = ("--nogit", "--nogit-fallback", "--norolestats", "-f")
+    for name in added(steps(kernel)):
+        tree = tree_of(kernel)
+        done = run("scripts/get_maintainer.pl", *words, name, cwd=tree)
+        assert "xen-devel@lists.xenproject.org" in done.stdout, (name, done.stdout)
+
+
 @pytest.fixture(name="kdir")
 def fixture_kdir(tmp_path: Path) -> Path:
     """A kernel source of the user's own, no more of it than the series touches."""
