@@ -13,7 +13,7 @@ from lab.hosts import Host
 from lab.hang import LOST_WAKEUP
 from lab.images import make_images
 from lab.life import Event, Life, live, save_and_restore
-from lab.qemu import Machine, MachineDied, OrderFailed, RunError
+from lab.qemu import RUN_LIMIT, Machine, MachineDied, OrderFailed, RunError
 from lab.runs import Run
 from lab.xen import Guest, GuestDied
 
@@ -120,7 +120,10 @@ class Results:
             self.tell(f"booting Xen and dom0 under QEMU: {run.directory.name}")
             machine.wait_boot()
             self._machines[kind] = machine
-        return self._machines[kind]
+        machine = self._machines[kind]
+        # Others may have used it for long
+        machine.limit = machine.age + RUN_LIMIT
+        return machine
 
     def _bury(self, kind: str) -> None:
         self._died += 1

@@ -267,6 +267,8 @@ class Machine:
         )
         if os.environ.get("V") == "1":
             say(f"dom0# {command}")
+        # Until now nobody may have wanted anything of it
+        self._last_life = time.monotonic()
         try:
             self._process.stdin.write(f"{order} {command}\n".encode())
             self._process.stdin.flush()

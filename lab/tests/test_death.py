@@ -68,6 +68,19 @@ def test_death_is_an_error(
     assert "console.log" in str(raised.value)
 
 
+def test_a_machine_that_idled_does_not_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of the PVH guests does, while PV guests have theirs."""
+    monkeypatch.setattr(qemu, "QUIET_LIMIT", 2.0)
+    script = "echo ready; while read -r id rest; do sleep 1; "
+    script += "echo there > commands/$id.out; echo done $id 0; done"
+    with machine(tmp_path, monkeypatch, script) as working:
+        working.wait_boot()
+        time.sleep(2.5)
+        assert working.must("true") == "there\n"
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
