@@ -39,7 +39,7 @@ help:
 	@echo
 	@echo 'Variables and their values now:'
 	@echo '  KERNEL=$(KERNEL)		Linux; series/kernels has the list'
-	@echo '  XEN=$(XEN)		Xen, from Debian'
+	@echo '  XEN=$(XEN)		Xen, from Debian: 4.14, 4.17, 4.20'
 	@echo '  HOST_TSC=$(HOST_TSC)	the host: its TSC is untrusted, trusted by Xen, itsc (shown to'
 	@echo '			guests as invariant, too), or 1ghz (untrusted, of that rate)'
 	@echo '  GUEST=$(GUEST)		kind of the guest: pv, pvh'

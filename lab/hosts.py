@@ -13,16 +13,21 @@ GUESTS = ("pv", "pvh")
 
 @dataclass(frozen=True)
 class Xen:
-    """A version of Xen and the Debian suite that it comes from."""
+    """A version of Xen and the Debian suite that it comes from, dom0's tools too."""
 
     version: str
     suite: str
+    # Built with shadow paging, which tracks the pages that a PV guest writes to
+    migrates_pv: bool = False
+    # Its symbols are packaged as well, without which it cannot be made to look old
+    symbols: bool = True
 
     @property
     def packages(self) -> tuple[str, ...]:
+        hypervisor = f"xen-hypervisor-{self.version}-amd64"
         return (
-            f"xen-hypervisor-{self.version}-amd64",
-            f"xen-hypervisor-{self.version}-amd64-dbg",
+            hypervisor,
+            *([f"{hypervisor}-dbg"] if self.symbols else []),
             "libxen-dev",
             f"xen-utils-{self.version}",
             "xenstore-utils",
@@ -58,7 +63,14 @@ class Host:
         return replace(self, uptime=seconds)
 
 
-XENS = {xen.version: xen for xen in (Xen("4.17", "bookworm"),)}
+XENS = {
+    xen.version: xen
+    for xen in (
+        Xen("4.14", "bullseye", migrates_pv=True, symbols=False),
+        Xen("4.17", "bookworm"),
+        Xen("4.20", "trixie"),
+    )
+}
 COUNTED = Host("counted", tsc_reliable=False, tsc_khz=1_000_000, counted=True)
 HOSTS = {
     host.name: host

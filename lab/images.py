@@ -68,12 +68,13 @@ def make_hypervisor(xen: Xen, directory: Path) -> None:
     inputs = [(HERE / name).read_bytes() for name in ("packages.py", "cpio.py")]
     inputs.append(repr(xen).encode())
     stamp = hashlib.sha256(b"\0".join(inputs)).hexdigest()
-    names = ("xen", "xen-syms", HEADERS, TOOLS_ARCHIVE)
+    names = ["xen", HEADERS, TOOLS_ARCHIVE, *(["xen-syms"] if xen.symbols else [])]
     if all(up_to_date(directory / name, stamp) for name in names):
         return
     tree = Tree(xen)
     rebuild(directory / "xen", inputs, lambda: tree.hypervisor(xen))
-    rebuild(directory / "xen-syms", inputs, lambda: tree.symbols(xen))
+    if xen.symbols:
+        rebuild(directory / "xen-syms", inputs, lambda: tree.symbols(xen))
     rebuild(directory / HEADERS, inputs, tree.headers)
     rebuild(directory / TOOLS_ARCHIVE, inputs, tree.tools)
 

@@ -35,6 +35,10 @@ def sources_list(suite: str) -> list[str]:
     return lines
 
 
+class Unavailable(LabError):
+    """This Xen cannot be had here and now, which says nothing about the others."""
+
+
 class Tree:
     """The unpacked packages, in memory."""
 
@@ -62,10 +66,12 @@ class Tree:
             # An unreachable mirror is told in a line of its own, indented
             said = [line for line in errors if line[:2] in ("E:", "W:", "  ")]
         if process.returncode:
-            raise LabError(
-                f"the packages of Xen {xen.version} could not be fetched:\n"
+            raise Unavailable(
+                f"the packages of Xen {xen.version} could not be fetched "
+                f"from {xen.suite}:\n"
                 + "".join("    " + line.lstrip() for line in said[-6:])
-                + "    Check the network and the free space in /tmp, then run it again."
+                + "    Check the network and the free space in /tmp, then run it again.\n"
+                "    An old suite moves to an archive, where the mirrors have it not."
             )
 
     def _read(self, tar: tarfile.TarFile) -> None:

@@ -31,6 +31,11 @@ STOP_LIMIT = 120.0
 
 def addresses(symbols: Path) -> dict[str, int]:
     need("nm")
+    if not symbols.exists():
+        raise LabError(
+            f"{symbols} does not exist: the symbols of this Xen are not packaged, so "
+            "it cannot be made to believe that it has been up for some time"
+        )
     text = output("nm", str(symbols))
     found = {
         name: int(address, 16)

@@ -25,6 +25,7 @@ ORDER = (
     "lab",
     "death",
     "hosts",
+    "xens",
     "naps",
     "story",
     "svg",
