@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from lab.qemu import Machine
 
@@ -30,7 +31,17 @@ def parse_vcpus(text: str, domid: int) -> str:
     )
 
 
-def where_it_is(machine: Machine, domid: int) -> str:
-    """The guest can go on by that: Xen sends it an event, so that it prints, too."""
-    text = machine.must("xl debug-keys q && xl dmesg | tail -n 300")
-    return parse_vcpus(text, domid)
+def where_it_is(machine: Machine, domid: int, vcpus: int, log: Path) -> str:
+    """In a word; all that Xen has to say goes to the end of the guest's log.
+
+    The guest can go on by that: Xen sends it an event, so that it prints, too.
+    """
+    # Registers and stack of each vCPU, before it goes on
+    stacks = "; ".join(
+        f"echo vCPU {vcpu}:; xenctx -a {domid} {vcpu}" for vcpu in range(vcpus)
+    )
+    _, text = machine.order(f"{{ {stacks}; }} 2>&1")
+    _, keys = machine.order("xl debug-keys d; xl debug-keys q; xl dmesg | tail -n 300")
+    with log.open("a") as file:
+        file.write(f"\nlab: what Xen says of this guest:\n{text}\n{keys}\n")
+    return parse_vcpus(keys, domid)

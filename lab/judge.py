@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from lab.expect import Expectation, expect, expect_leaf
 from lab.hosts import Host
+from lab.outside import Outside
 from lab.witness import CLOCKS, VERDICT, Report
-from lab.xen import Outside
 
 # A scheduler clock that starts later than this did not start at zero
 FIRST_STAMP_USEC = 1_000_000

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Callable
 
 from lab.common import say
+from lab.outside import Outside
 from lab.qemu import Machine, OrderFailed
 from lab.vtsc import pause_outside_kernel, shift_vtsc
 from lab.witness import Report, parse
-from lab.xen import Guest, GuestDied, Outside
+from lab.xen import Guest, GuestDied
 
 # Of two seconds each
 TICKS = 5

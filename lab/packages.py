@@ -17,7 +17,14 @@ from lab.hosts import Xen
 
 LIBRARIES = "lib/x86_64-linux-gnu"
 # All of dom0's user space: these, and the libraries that they need.
-TOOLS = ("xl", "xenstored", "xenconsoled", "libxl-save-helper", "xen-init-dom0")
+TOOLS = (
+    "xl",
+    "xenstored",
+    "xenconsoled",
+    "libxl-save-helper",
+    "xen-init-dom0",
+    "xenctx",
+)
 STORE_TOOLS = ("list", "ls", "read", "rm", "watch", "write")
 
 

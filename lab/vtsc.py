@@ -8,8 +8,9 @@ it would be on such a host: then its TSC has moved when it runs again.
 from __future__ import annotations
 
 from lab.common import LabError
+from lab.outside import read_outside
 from lab.qemu import Machine
-from lab.xen import Guest, read_outside
+from lab.xen import Guest
 
 # A busy guest is in its kernel one time in three
 PAUSES = 100

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
-from lab.common import LabError
 from lab.hang import where_it_is
 from lab.log import Log
+from lab.outside import Outside, read_outside
 from lab.qemu import (
     GUEST_QUIET_LIMIT,
     KERNEL_DEAD,
@@ -33,46 +32,6 @@ STAMP = "read -r now _ < /proc/uptime && echo at $now"
 
 class GuestDied(RunError):
     """This guest is lost, the machine may go on."""
-
-
-@dataclass(frozen=True)
-class Outside:
-    """What `xl debug-keys s` says of a domain: Xen's own view."""
-
-    line: str
-    mode: int
-    khz: int
-    incarnation: int
-    host_reliable: bool
-    # Xen's clock (ns) when the guest's TSC was zero; the guest may be older
-    offset: int = 0
-    hvm: bool = False
-
-
-def parse_outside(text: str, domid: int) -> Outside:
-    """Only what follows the last heading counts: dmesg keeps older ones."""
-    heads = list(re.finditer(r"TSC (not )?marked as .*", text))
-    if not heads:
-        raise LabError("xl debug-keys s printed nothing about the TSC")
-    head = heads[-1]
-    for found in re.finditer(rf"dom{domid}(\(hvm\))?: (mode=.*)", text[head.end() :]):
-        values = dict(re.findall(r"(\w+)=(\w+)", found[2]))
-        offset = int(values.get("ofs", "0"), 0)
-        return Outside(
-            line=found[2].strip(),
-            mode=int(values["mode"]),
-            khz=int(values.get("khz", "0")),
-            incarnation=int(values.get("inc", "0")),
-            host_reliable=head[1] is None,
-            offset=offset - 2**64 if offset >= 2**63 else offset,
-            hvm=found[1] is not None,
-        )
-    raise LabError(f"xl debug-keys s has no line about domain {domid}")
-
-
-def read_outside(machine: Machine, domid: int) -> Outside:
-    text = machine.must("xl debug-keys s && xl dmesg | tail -n 60")
-    return parse_outside(text, domid)
 
 
 class Guest:
@@ -159,7 +118,7 @@ class Guest:
         self.machine.poll()
         self._check_log()
         if self.machine.quiet > GUEST_QUIET_LIMIT:
-            where = where_it_is(self.machine, self.domid)
+            where = where_it_is(self.machine, self.domid, self.vcpus, self.log.path)
             raise self._died(f"hangs on its way to being {goal}: {where}")
 
     def wait_state(self, state: str) -> None:

@@ -187,6 +187,10 @@ def test_only_qemu_lets_guests_sleep_on(
     with Results("fake", settings_from({}), told.append, HOST) as results:
         with pytest.raises(GuestDied, match=LOST_WAKEUP):
             results.of(Case("sleeper", kind=kind))
+        log = results.machine(kind).run.path("guest-sleeper.log").read_text()
+    # Order by order, the last of which says where the vCPUs are
+    _, _, said = log.partition("lab: what Xen says of this guest:")
+    assert ASLEEP in said
     assert sum("once more" in text for text in told) == lives - 1
 
 

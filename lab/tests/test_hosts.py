@@ -17,11 +17,11 @@ from lab.expect import expect, expect_leaf
 from lab.gdbstub import SOCKET, Stub
 from lab.hosts import HOSTS
 from lab.images import Images
+from lab.outside import Outside
 from lab.tests.test_lab import HOST, OUTSIDE, RECORDED
 from lab.uptime import CLOCK, RATE, STAMP, STOP, set_uptime
 from lab.vtsc import shift_vtsc
 from lab.witness import parse
-from lab.xen import Outside
 
 
 @pytest.mark.parametrize(

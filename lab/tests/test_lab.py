@@ -15,8 +15,8 @@ from lab.boot import settings_from
 from lab.common import LabError
 from lab.expect import OFF, ON, expect
 from lab.hosts import HOSTS
+from lab.outside import Outside, parse_outside
 from lab.witness import Report, parse
-from lab.xen import Outside, parse_outside
 
 RECORDED = (Path(__file__).parent / "recorded.report").read_text()
 HOST = HOSTS["untrusted"]
