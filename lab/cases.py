@@ -101,7 +101,8 @@ class Results:
         self._machines: dict[str, Machine] = {}
         self._stacks: dict[str, contextlib.ExitStack] = {}
         self._stack = contextlib.ExitStack()
-        self._died = 0
+        # Kept, so that no later run prunes their logs
+        self._buried: list[Machine] = []
 
     def __enter__(self) -> Results:
         return self
@@ -111,6 +112,7 @@ class Results:
 
     def machine(self, kind: str = "pv") -> Machine:
         """Where guests of this kind live, booted when it is first asked for."""
+        self._bury()
         if kind not in self._machines:
             run, host = Run(self._name), self._host.for_guests(kind)
             machine = Machine(run, self.images, self.settings.unpatched, host)
@@ -118,24 +120,25 @@ class Results:
             self._stacks[kind] = stack
             stack.enter_context(machine)
             self.tell(f"booting Xen and dom0 under QEMU: {run.directory.name}")
-            machine.wait_boot()
             self._machines[kind] = machine
+            machine.dead = True  # until it has booted
+            machine.wait_boot()
+            machine.dead = False
         machine = self._machines[kind]
         # Others may have used it for long
         machine.limit = machine.age + RUN_LIMIT
         return machine
 
-    def _bury(self, kind: str) -> None:
-        self._died += 1
-        self._stacks.pop(kind).close()
-        self._machines.pop(kind, None)
+    def _bury(self) -> None:
+        for kind in [kind for kind, one in self._machines.items() if one.dead]:
+            self._stacks.pop(kind).close()
+            self._buried.append(self._machines.pop(kind))
 
     def of(self, case: Case, event: Event = save_and_restore) -> Life:
         if case not in self._lives:
-            if self._died == MACHINES:
-                raise MachineDied(
-                    f"{case} was not run: {self._died} machines have died before"
-                )
+            self._bury()
+            if len(self._buried) == MACHINES:
+                raise MachineDied(f"{case} was not run: {MACHINES} machines have died")
             self._lives[case] = self._run(case, event)
         life = self._lives[case]
         if isinstance(life, RunError):
@@ -179,8 +182,6 @@ class Results:
         try:
             life = self._live(case, event)
         except RunError as error:
-            if isinstance(error, MachineDied):
-                self._bury(case.kind)
             self.tell(f"{case}: lost: {str(error).splitlines()[0]}")
             return error
         report = life.report

@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass
 from typing import Callable
 
-from lab.common import say
+from lab.common import LabError, say
 from lab.outside import Outside
-from lab.qemu import Machine, OrderFailed
+from lab.qemu import Machine
 from lab.vtsc import pause_outside_kernel, shift_vtsc
 from lab.witness import Report, parse
-from lab.xen import Guest, GuestDied
+from lab.xen import Guest
 
 # Of two seconds each
 TICKS = 5
@@ -169,6 +169,23 @@ class Choose:
         tick(guest, TICKS)
 
 
+def measure(guest: Guest) -> None:
+    """From now on its readers run."""
+    guest.phase("measure")
+    guest.wait_state("ready")
+
+
+def finish(guest: Guest) -> tuple[Outside, Report]:
+    """What Xen says of it, and what it says itself at its end."""
+    guest.phase("finish")
+    guest.wait_state("done")
+    outside = guest.outside()
+    text = guest.report()
+    guest.machine.run.path(f"{guest.name}.report").write_text(text)
+    guest.shutdown()
+    return outside, parse(text)
+
+
 def live(
     guest: Guest,
     event: Event = save_and_restore,
@@ -191,29 +208,21 @@ def live(
 
     outside: dict[str, Outside] = {}
     try:
-        if isinstance(event, Jump):
-            event.create(guest)
-        else:
-            guest.create()
+        getattr(event, "create", Guest.create)(guest)
         guest.wait_state("up")
         stage("booted")
         if spin:
             guest.phase(f"spin {spin}")
             guest.wait_state("spun")
-        guest.phase("measure")
-        guest.wait_state("ready")
+        measure(guest)
         stage("measured, its readers run")
         outside["before"] = guest.outside()
         event(guest)
         stage("saved and restored" if event is save_and_restore else "lived on")
-        guest.phase("finish")
-        guest.wait_state("done")
-        outside["after"] = guest.outside()
-        text = guest.report()
-        guest.machine.run.path(f"{guest.name}.report").write_text(text)
-        guest.shutdown()
+        outside["after"], report = finish(guest)
         stage("reported")
-    except (GuestDied, OrderFailed):
-        guest.destroy()
+    except LabError:
+        if not guest.machine.dead:
+            guest.destroy()
         raise
-    return Life(guest, parse(text), outside, time.monotonic() - start)
+    return Life(guest, report, outside, time.monotonic() - start)

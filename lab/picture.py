@@ -9,43 +9,21 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
 
 from lab.boot import settings_from
 from lab.common import TOP, run_main, say, write_atomically
+from lab.course import Course
 from lab.hosts import HOSTS
 from lab.images import make_images
-from lab.life import Move, live, tick
+from lab.life import Move, live
 from lab.qemu import Machine
 from lab.runs import Run
 from lab.svg import Line, draw
 from lab.xen import Guest
 
 PICTURE = TOP / "Documentation/lab/migration.svg"
-# Of two seconds each: before the move, and more after it where they are shorter
-BEFORE = 4
+# Ticks more after the move, where they are shorter
 MORE = 6
-
-
-@dataclass
-class Course:
-    """What the guest's clock has counted, and dom0's, in seconds from the move on."""
-
-    machine: Machine
-    more: int
-    points: list[tuple[float, float]] = field(default_factory=list)
-
-    def __call__(self, guest: Guest) -> None:
-        tick(guest, BEFORE)
-        here = guest.ticks
-        Move(self.machine)(guest)
-        if self.more:
-            tick(guest, self.more)
-        there = guest.ticks
-        for ticks, start in ((here, here[-1]), (there, there[0])):
-            self.points += [
-                (one.at - start.at, one.monotonic - start.monotonic) for one in ticks
-            ]
 
 
 def main() -> int:
@@ -64,7 +42,7 @@ def main() -> int:
             ("patched", settings.patched, "", MORE),
             ("unpatched", settings.unpatched, "clocksource=tsc tsc=reliable", 0),
         ):
-            courses[name] = Course(second, more)
+            courses[name] = Course(Move(second), more)
             guest = Guest(
                 first,
                 name,
@@ -78,7 +56,9 @@ def main() -> int:
         Line("with the series", "#1a7f37", courses["patched"].points),
         Line("without, tsc=reliable", "#cf222e", courses["unpatched"].points),
     ]
-    write_atomically(PICTURE, draw(lines).encode())
+    write_atomically(
+        PICTURE, draw(lines, "migration to a host of another rate").encode()
+    )
     for line in lines:
         real, counted = line.points[-1]
         say(f"{line.name}: {counted:.1f} s counted in {real:.1f} s after the move")

@@ -96,6 +96,8 @@ class Machine:
         self.guest_logs: dict[str, Log] = {}
         self.console = Log(run.path("console.log"))
         self.booted = False
+        # Nothing more can be done with it
+        self.dead = False
         self._statuses: dict[str, int] = {}
         self._orders = 0
         self._rest = b""
@@ -206,6 +208,13 @@ class Machine:
 
     def poll(self, timeout: float = 0.25) -> None:
         """Take in what happened; raise if something died or nothing happens."""
+        try:
+            self._poll(timeout)
+        except MachineDied:
+            self.dead = True
+            raise
+
+    def _poll(self, timeout: float) -> None:
         alive = self._read_agent(timeout)
         alive |= self._read_logs()
         self._check_qemu()

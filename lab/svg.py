@@ -66,13 +66,13 @@ class Plot:
             lines.append(text(LEFT - 8, y + 4, f"{value}", "end"))
         return lines
 
-    def move(self) -> list[str]:
-        """When the guest went to the other host."""
+    def moment(self, what: str) -> list[str]:
+        """When it happened."""
         x = self.x(0)
         ends = f'x1="{x}" y1="{self.y(self.scale.low)}" x2="{x}" y2="{TOP}"'
         return [
             f'<line {ends} stroke="#57606a" stroke-dasharray="4 4"/>',
-            text(x, TOP - 8, "migration to a host of another rate", "middle"),
+            text(x, TOP - 8, what, "middle"),
         ]
 
     def course(self, line: Line) -> list[str]:
@@ -96,13 +96,14 @@ def text(
     return f'<text x="{x}" y="{y}" text-anchor="{anchor}"{fill}>{words}</text>'
 
 
-def draw(lines: list[Line]) -> str:
+def draw(lines: list[Line], what: str) -> str:
+    """What happened to the guests, and how their clocks went on."""
     values = [value for line in lines for point in line.points for value in point]
     plot = Plot(Scale.around(values))
     middle = f'transform="rotate(-90)" x="{-HEIGHT / 2}" y="16" text-anchor="middle"'
     parts = [
         *plot.grid(),
-        *plot.move(),
+        *plot.moment(what),
         *(part for line in lines for part in plot.course(line)),
         text(WIDTH / 2, HEIGHT - 10, "seconds that have passed", "middle"),
         f'<text {middle} fill="#24292f">seconds by the guest</text>',

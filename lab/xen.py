@@ -76,11 +76,14 @@ class Guest:
             config.append(f'tsc_mode = "{tsc_mode}"')
         machine.run.path(f"{name}.cfg").write_text("\n".join(config) + "\n")
 
-    def create(self, *, paused: bool = False) -> None:
-        """A paused guest has not run yet: unpause() lets it."""
+    def create(self, *, paused: bool = False, restarts: bool = False) -> None:
+        """A paused guest has not run yet: unpause() lets it.
+
+        One that restarts is made anew when it reboots, which takes a daemon of xl's:
+        those have crashed, so that no other guest has one.
+        """
         self.machine.guest_logs[self.name] = self.log
-        # Without -e xl leaves a daemon behind, which has crashed
-        options = "-e -p" if paused else "-e"
+        options = " ".join(["-p"] * paused + ["-e"] * (not restarts))
         self._start(f"xl create {options} /share/{self.name}.cfg")
 
     def _start(self, command: str) -> str:
@@ -129,6 +132,16 @@ class Guest:
                 raise self._died(f"shut down before it was '{state}'")
             self._poll(f"'{state}'")
 
+    def wait_other(self) -> None:
+        """Until it is up in another domain, with a higher number, as after a reboot."""
+        while all(domid <= self.domid for domid in self.machine.states):
+            self._poll("up again")
+        self.find()
+
+    def find(self) -> None:
+        """Learn in which domain it is by now."""
+        self._start("true")
+
     def phase(self, phase: str) -> None:
         path = f"/local/domain/{self.domid}/data/phase"
         self.machine.must(f"xenstore-write {path} '{phase}'")
@@ -161,9 +174,17 @@ class Guest:
     def _file(self) -> str:
         return f"{self.name}.save"
 
+    @property
+    def save_command(self) -> str:
+        return f"xl save {self.name} /run/{self._file}"
+
+    @property
+    def restore_command(self) -> str:
+        return f"xl restore -e /run/{self._file} && rm /run/{self._file}"
+
     def save(self, share: bool = False) -> None:
         """Put it to sleep in a file; a shared one is there for move_to()."""
-        self.machine.must(f"xl save {self.name} /run/{self._file}")
+        self.machine.must(self.save_command)
         if share:
             # 9p cannot take the pages of another domain, and each call can take
             # long when the machine is busy: so send little, and in big pieces
@@ -181,8 +202,7 @@ class Guest:
         self._check_log()
 
     def restore(self) -> None:
-        file = f"/run/{self._file}"
-        self._start(f"xl restore -e {file} && rm {file}")
+        self._start(self.restore_command)
 
     def nap(self, phase: str) -> list[float]:
         """Save, restore and the next order in one go: dom0's time around the first."""

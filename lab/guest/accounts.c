@@ -13,7 +13,8 @@
 
 #define TICK_NS	10000000LL
 
-void read_stat(int cpu, unsigned long long ticks[STATS])
+/* False for a vCPU that is offline */
+bool read_stat(int cpu, unsigned long long ticks[STATS])
 {
 	char line[512];
 	int found = -1;
@@ -30,20 +31,21 @@ void read_stat(int cpu, unsigned long long ticks[STATS])
 			   &ticks[4], &ticks[5], &ticks[6], &ticks[7]) != 1 + STATS)
 			found = -1;
 	fclose(file);
-	if (found != cpu)
-		die("/proc/stat has no vCPU %d", cpu);
+	return found == cpu;
 }
 
-static void read_accounts(int cpu, __s64 seen[ACCOUNTS])
+static bool read_accounts(int cpu, __s64 seen[ACCOUNTS])
 {
 	unsigned long long ticks[STATS];
 	int i;
 
-	read_stat(cpu, ticks);
+	if (!read_stat(cpu, ticks))
+		return false;
 	seen[ACCOUNT_STOLEN] = ticks[STAT_STOLEN] * TICK_NS;
 	seen[ACCOUNT_TOTAL] = 0;
 	for (i = 0; i < STATS; i++)
 		seen[ACCOUNT_TOTAL] += ticks[i] * TICK_NS;
+	return true;
 }
 
 /* CLOCK_BOOTTIME goes on while the guest sleeps, and so do the accounts */
@@ -51,7 +53,8 @@ void accounts_open(struct accounts *a, int cpu)
 {
 	a->cpu = cpu;
 	a->opened = read_clock(CLOCK_BOOTTIME);
-	read_accounts(cpu, a->first);
+	if (!read_accounts(cpu, a->first))
+		die("/proc/stat has no vCPU %d", cpu);
 	memcpy(a->last, a->first, sizeof(a->last));
 }
 
@@ -60,7 +63,8 @@ void accounts_look(struct accounts *a)
 	__s64 seen[ACCOUNTS], passed;
 	unsigned int i;
 
-	read_accounts(a->cpu, seen);
+	if (!read_accounts(a->cpu, seen))
+		return;
 	passed = read_clock(CLOCK_BOOTTIME) - a->opened;
 	for (i = 0; i < ACCOUNTS; i++) {
 		__s64 counted = seen[i] - a->first[i];

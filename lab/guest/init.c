@@ -10,12 +10,14 @@
  *   pause USEC		pausing		its readers pause after each look
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
+ *   online N		online N	has so many vCPUs, its readers on each of them
  *   spin MSEC		spun		had a vCPU for itself for so long
  *   trace CLOCK		tracing		ftrace records what printk says
  *   watch		watching	xen-clock watch runs until the report
  *   functions		traced		had all of the kernel's functions traced
  *   hibernate		woken		has slept in an image of itself
  *   finish		done		has looked again, and shows its report
+ *   reboot			reboots, and has booted: up
  *   off				powers off
  *
  * Between two of these the lab may save it, restore it, pause it, and change
@@ -34,6 +36,8 @@
 #include <unistd.h>
 
 #include "witness.h"
+
+#define CPU_ONLINE	"/sys/devices/system/cpu/cpu%ld/online"
 
 static int kmsg = -1;
 
@@ -137,6 +141,31 @@ static void mark(void)
 	set_state("marked");
 }
 
+/*
+ * Xen unplugs vCPUs all by itself.  Of those that it plugs in the kernel says so,
+ * and leaves it to udev to bring them online, of which there is none here.
+ */
+static void wait_online(long cpus)
+{
+	char state[32], path[64];
+	long online;
+	int file;
+
+	while ((online = sysconf(_SC_NPROCESSORS_ONLN)) != cpus) {
+		snprintf(path, sizeof(path), CPU_ONLINE, online);
+		file = open(path, O_WRONLY);
+		/* One that is not plugged in yet refuses it */
+		if (online > cpus || file < 0 || write(file, "1", 1) < 0)
+			usleep(10000);
+		if (file >= 0)
+			close(file);
+	}
+	readers_return(cpus);
+	sleepers_return(cpus);
+	snprintf(state, sizeof(state), "online %ld", cpus);
+	set_state(state);
+}
+
 static void spin_for(unsigned int msec)
 {
 	spin_alone(msec);
@@ -208,6 +237,8 @@ int main(void)
 			pause_readers(number);
 		else if (sscanf(phase, "clocksource %31s", name) == 1)
 			choose(name);
+		else if (sscanf(phase, "online %u", &number) == 1)
+			wait_online(number);
 		else if (sscanf(phase, "spin %u", &number) == 1)
 			spin_for(number);
 		else if (sscanf(phase, "trace %31s", name) == 1)
@@ -222,10 +253,10 @@ int main(void)
 			mark();
 		else if (!strcmp(phase, "finish"))
 			finish();
-		else if (strcmp(phase, "off"))
+		else if (strcmp(phase, "off") && strcmp(phase, "reboot"))
 			die("no such phase: %s", phase);
-	} while (strcmp(phase, "off"));
+	} while (strcmp(phase, "off") && strcmp(phase, "reboot"));
 
-	reboot(RB_POWER_OFF);
-	die("no power off: %s", strerror(errno));
+	reboot(strcmp(phase, "off") ? RB_AUTOBOOT : RB_POWER_OFF);
+	die("no %s: %s", phase, strerror(errno));
 }

@@ -4,7 +4,6 @@
  * the suspend too, and notes every step.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -60,15 +59,16 @@ __s64 read_clock(clockid_t id)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* For the thread that calls this */
-void stay_on(int cpu)
+void stay_on(pthread_t thread, int cpu)
 {
 	cpu_set_t set;
+	int error;
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("cannot stay on vCPU %d: %s", cpu, strerror(errno));
+	error = pthread_setaffinity_np(thread, sizeof(set), &set);
+	if (error)
+		die("cannot stay on vCPU %d: %s", cpu, strerror(error));
 }
 
 static void look(unsigned int clock, struct steps *s)
@@ -122,7 +122,7 @@ static void *reader_main(void *arg)
 	__u32 was = incarnation();
 	unsigned int i;
 
-	stay_on(r->cpu);
+	stay_on(pthread_self(), r->cpu);
 	for (i = 0; i < CLOCKS; i++)
 		r->steps[i].last = read_clock(clocks[i].id);
 
@@ -185,6 +185,16 @@ void readers_run_on(unsigned long reads)
 void readers_pause(unsigned int usec)
 {
 	atomic_store(&pause_usec, usec);
+}
+
+/* To their vCPUs, of which so many are online: unplugging one drives them off */
+void readers_return(int cpus)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_readers; i++)
+		if (readers[i].cpu < cpus)
+			stay_on(readers[i].thread, readers[i].cpu);
 }
 
 /* Once only; returns when every reader has taken notice */

@@ -48,7 +48,7 @@ static void *sleeper_main(void *arg)
 	struct sleeper *s = arg;
 	__s64 now, deadline;
 
-	stay_on(s->cpu);
+	stay_on(pthread_self(), s->cpu);
 	accounts_open(&s->accounts, s->cpu);
 	now = read_clock(CLOCK_MONOTONIC);
 	deadline = now;
@@ -106,6 +106,15 @@ void sleepers_pause(unsigned int usec)
 	__s64 ns = usec * 1000LL;
 
 	atomic_store(&period, ns > PERIOD_NS ? ns : PERIOD_NS);
+}
+
+void sleepers_return(int cpus)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_sleepers; i++)
+		if (sleepers[i].cpu < cpus)
+			stay_on(sleepers[i].thread, sleepers[i].cpu);
 }
 
 void sleepers_report(void)

@@ -58,7 +58,8 @@ static unsigned long irq_time_of(int cpu)
 {
 	unsigned long long ticks[STATS];
 
-	read_stat(cpu, ticks);
+	if (!read_stat(cpu, ticks))
+		die("/proc/stat has no vCPU %d", cpu);
 	return ticks[STAT_IRQ] + ticks[STAT_SOFTIRQ];
 }
 
@@ -70,7 +71,7 @@ static void *spin_main(void *arg)
 	unsigned long timers, irq_time;
 	char line[64];
 
-	stay_on(spin->cpu);
+	stay_on(pthread_self(), spin->cpu);
 	timers = timers_of(spin->cpu);
 	irq_time = irq_time_of(spin->cpu);
 	now = read_clock(CLOCK_MONOTONIC);
@@ -112,7 +113,7 @@ void spin_alone(unsigned int msec)
 	pthread_t thread;
 	int error;
 
-	stay_on(0);
+	stay_on(pthread_self(), 0);
 	error = pthread_create(&thread, NULL, spin_main, &spin);
 	if (error)
 		die("cannot start a thread: %s", strerror(error));

@@ -6,6 +6,7 @@
 #ifndef WITNESS_H
 #define WITNESS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
@@ -55,11 +56,12 @@ void report_costs(void);
 
 /* readers.c: one thread on each vCPU that never stops reading the clocks */
 __s64 read_clock(clockid_t id);
-void stay_on(int cpu);
+void stay_on(pthread_t thread, int cpu);
 void readers_start(void);
 void readers_run_on(unsigned long reads);
 void readers_mark(void);
 void readers_pause(unsigned int usec);
+void readers_return(int cpus);
 void readers_report(void);
 
 /* accounts.c: what the kernel counts of a vCPU's time, in ns */
@@ -82,7 +84,7 @@ enum {
 	STATS,
 };
 
-void read_stat(int cpu, unsigned long long ticks[STATS]);
+bool read_stat(int cpu, unsigned long long ticks[STATS]);
 
 struct accounts {
 	int cpu;
@@ -101,6 +103,7 @@ void accounts_report(const struct accounts *a);
 void sleepers_start(void);
 void sleepers_run_on(unsigned long wakes);
 void sleepers_pause(unsigned int usec);
+void sleepers_return(int cpus);
 void sleepers_report(void);
 
 /* spin.c: it keeps a vCPU busy, and nothing else does */

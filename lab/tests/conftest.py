@@ -26,6 +26,7 @@ ORDER = (
     "death",
     "hosts",
     "xens",
+    "lifecycles",
     "naps",
     "story",
     "svg",

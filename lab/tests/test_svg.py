@@ -13,7 +13,7 @@ SLOW = Line("slow", "#ff0000", [(-8.0, -8.0), (0.0, 0.0), (0.0, 0.0), (23.3, 10.
 
 
 def test_points() -> None:
-    root = xml.fromstring(draw([RIGHT, SLOW]))
+    root = xml.fromstring(draw([RIGHT, SLOW], "a move"))
     courses = [
         [tuple(map(float, pair.split(","))) for pair in line.attrib["points"].split()]
         for line in root.iter(f"{NAME}polyline")
@@ -28,7 +28,7 @@ def test_points() -> None:
 
 
 def test_all_is_inside() -> None:
-    root = xml.fromstring(draw([RIGHT, SLOW]))
+    root = xml.fromstring(draw([RIGHT, SLOW], "a move"))
     width, height = (float(root.attrib[name]) for name in ("width", "height"))
     for dot in root.iter(f"{NAME}circle"):
         assert 0 < float(dot.attrib["cx"]) < width
