@@ -16,6 +16,8 @@ HEARD_SECONDS = 2.0
 MOVE_USEC = 1_000_000
 # What the core says when a scheduler clock is not stable any more
 CORE_BLAMES = "TSC found unstable after boot"
+# After a pause: be generous with TCG
+NOTICED_SECONDS = 5.0
 # A jump back takes what has passed since the last tick, which TCG can hold up
 LAST_TICK_NS = 250_000_000
 
@@ -79,6 +81,15 @@ def judge_move(report: Report) -> list[str]:
     leap = pair[1].usec - pair[0].usec
     if not 0 <= leap < MOVE_USEC:
         return [f"printk time leaps by {leap} us in a move:\n{pair[0]}\n{pair[1]}"]
+    return []
+
+
+def judge_standstill(life: Life) -> list[str]:
+    """The guest sleeps for two seconds, and has one to notice a jump."""
+    unpaused = life.guest.unpaused
+    first = min(tick.at for tick in life.guest.ticks if tick.at > unpaused)
+    if first - unpaused > NOTICED_SECONDS:
+        return [f"stood still for {first - unpaused:.2f} s"]
     return []
 
 

@@ -7,10 +7,11 @@ from typing import Callable, Iterator
 
 import pytest
 
-from lab import judge, judge_life, judge_sleep
+from lab import judge_sleep
 from lab.boot import Settings
 from lab.cases import Case, Results, explain
 from lab.hosts import HOSTS
+from lab.judge_all import Slept, judge_guest, judge_series
 from lab.life import Event, Life, checkpoint
 from lab.qemu import Machine
 from lab.sleep import STRICT, Cycles, Tour, failed_migration, failed_save, migrate
@@ -39,24 +40,9 @@ def fixture_results(settings: Settings, tell: Tell) -> Iterator[Results]:
 
 
 def check(case: Case, life: Life, suspends: int, wakes: int) -> None:
-    """It was suspended so often, and so often it woke as another domain."""
-    report = life.report
-    expected = judge.expected_of(report, case.tsc_mode, case.cmdline, HOST)
-    problems = [
-        *judge.judge_kind(report, case.kind),
-        *judge.judge_policy(report, expected),
-        *judge.judge_printk(report),
-        *judge.judge_clocks(report, suspended=wakes > 0),
-        *judge.judge_trouble(report),
-        *judge_life.judge_ticks(life),
-        *judge_sleep.judge_suspends(report, suspends),
-        *judge_sleep.judge_wakes(report, wakes),
-        *judge_sleep.judge_sleepers(report),
-        *judge_sleep.judge_accounts(report),
-    ]
-    if expected.verdict == "reliable":
-        problems += judge_life.judge_kept(report, wakes)
-    fail(case, life, problems)
+    slept = Slept(suspends, wakes)
+    findings = judge_guest(case, life, slept) | judge_series(case, life, HOST, slept)
+    fail(case, life, [problem for found in findings.values() for problem in found])
 
 
 def fail(case: Case, life: Life, problems: list[str]) -> None:

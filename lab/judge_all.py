@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""All that is asked of a guest that has lived, judge by judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab import judge, judge_life, judge_sleep
+from lab.cases import Case
+from lab.hosts import Host
+from lab.judge_selftest import judge_selftest
+from lab.life import Life
+
+# What each judge has to say
+Findings = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Slept:
+    """It was suspended so often, and so often it woke as another domain."""
+
+    suspends: int = 0
+    wakes: int = 0
+
+
+def judge_guest(case: Case, life: Life, slept: Slept) -> Findings:
+    """What holds for a kernel with the series and for one without it."""
+    report = life.report
+    return {
+        "kind": judge.judge_kind(report, case.kind),
+        "printk": judge.judge_printk(report),
+        "clocks": judge.judge_clocks(report, suspended=slept.wakes > 0),
+        "trouble": judge.judge_trouble(report),
+        "ticks": judge_life.judge_ticks(life),
+        "suspends": judge_sleep.judge_suspends(report, slept.suspends),
+        "wakes": judge_sleep.judge_wakes(report, slept.wakes),
+        "sleepers": judge_sleep.judge_sleepers(report),
+        "accounts": judge_sleep.judge_accounts(report),
+    }
+
+
+def judge_series(
+    case: Case, life: Life, host: Host, slept: Slept, given_up: str = ""
+) -> Findings:
+    """What the series promises: a verdict that holds, or a TSC that is given up.
+
+    The reason for which it has to be is a regular expression.
+    """
+    report = life.report
+    findings = {"selftest": judge_selftest(report, patched=True)}
+    expected = judge.expected_of(report, case.tsc_mode, case.cmdline, host)
+    if given_up:
+        findings["given up"] = judge_life.judge_given_up(report, given_up)
+        return findings
+    findings["policy"] = judge.judge_policy(report, expected)
+    if expected.verdict == "reliable":
+        findings["kept"] = judge_life.judge_kept(report, slept.wakes)
+    return findings

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a guest's clocks made of the time that it was an image."""
+
+from __future__ import annotations
+
+from lab.common import LabError
+from lab.life import Life
+from lab.records import Record
+
+# A shorter sleep tells nothing
+SLEEP_NS = 1_000_000_000
+
+
+def over_sleep(life: Life) -> tuple[Record, Record]:
+    """The last record before the image and the first after it."""
+    records = life.report.kmsg
+    for one, two in zip(records, records[1:]):
+        if two.text.startswith("Enabling non-boot CPUs"):
+            before = [r for r in records if "Creating image" in r.text]
+            if before:
+                return before[0], two
+    raise LabError("the guest was not an image, or did not wake up from it")
+
+
+def leap(life: Life) -> float:
+    """Of printk, as a part of what BOOTTIME counts and MONOTONIC does not."""
+    one, two = over_sleep(life)
+    slept = max(
+        boottime.leap - monotonic.leap
+        for boottime, monotonic in zip(
+            life.report.steps("boottime").values(),
+            life.report.steps("monotonic").values(),
+        )
+    )
+    if slept <= SLEEP_NS:
+        raise LabError(f"the sleep was too short to tell: {slept} ns")
+    return (two.usec - one.usec) * 1000 / slept
+
+
+def judge_hibernation(life: Life) -> list[str]:
+    counted = leap(life)
+    return [f"printk counts {counted:.0%} of the sleep"] if counted > 0.5 else []
