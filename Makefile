@@ -12,14 +12,15 @@ KDIR	 ?=
 RUNS	 ?=
 MINUTES	 ?=
 MUTANT	 ?=
+T	 ?=
 V	 ?=
-export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES MUTANT V
+export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES MUTANT T V
 
 # Debian's own tools, whatever else came first in PATH
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check fuzz soak bench mutants picture kernel kernels probes
+.PHONY: help boot check lab fuzz soak bench mutants picture kernel kernels probes
 .PHONY: all-kernels series apply clean distclean
 
 help:
@@ -27,6 +28,8 @@ help:
 	@echo
 	@echo '  make boot    set up, build, boot a guest under Xen, report on its clocks'
 	@echo '  make check   set up, build, and run all tests'
+	@echo '  make lab     the matrix: hosts, modes and lifecycles, with the series and without;'
+	@echo '               T= chooses cases as pytest -k does: T="4.14 and migrate"'
 	@echo '  make fuzz    drive the policy with random inputs; RUNS= says how many'
 	@echo '  make soak    a busy guest whose TSC must be kept, for MINUTES=60'
 	@echo '  make bench   what a read of the scheduler clock costs, with the series and without'
@@ -58,6 +61,11 @@ check:
 	@scripts/setup check
 	@$(MAKE) -s probes all-kernels
 	@MUTANT= python3 -m pytest lab/tests
+
+lab:
+	@scripts/setup check
+	@$(MAKE) -s kernels
+	@python3 -m lab.matrix_run
 
 fuzz:
 	@scripts/setup check

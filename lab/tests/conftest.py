@@ -27,6 +27,7 @@ ORDER = (
     "hosts",
     "xens",
     "lifecycles",
+    "matrix",
     "naps",
     "story",
     "svg",

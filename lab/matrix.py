@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What `make lab` runs, as data: host x mode x lifecycle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+from lab.cases import Case
+from lab.common import LabError
+from lab.hosts import HOSTS, XENS, Host, Xen
+from lab.judge_all import Findings, Slept
+from lab.judge_hibernate import judge_hibernation
+from lab.judge_life import judge_jump, judge_standstill
+from lab.life import Event, Jump, Life, Move, checkpoint, hibernate
+from lab.lifecycles import Crowd, Reboot, pause, replug, save
+from lab.qemu import Machine
+from lab.sleep import STRICT, failed_migration, failed_save, migrate
+from lab.xen import Guest
+
+# The hosts of the lab, and one whose Xen has been up for some time already
+PLACES = {**HOSTS, "older": HOSTS["untrusted"].older(1000)}
+ADVICE = "clocksource=tsc tsc=reliable"
+NEIGHBOURS = 3
+JUMP_NS = -15_000_000_000
+
+
+@dataclass(frozen=True)
+class Mode:
+    kind: str = "pv"
+    tsc_mode: str = ""
+    itsc: bool = False
+    # What users of a kernel without the series are told to boot it with
+    advice: str = ""
+
+
+MODES = {
+    "pv": Mode(),
+    "pv-native": Mode(tsc_mode="native"),
+    "pv-emulated": Mode(tsc_mode="always_emulate"),
+    "pv-advised": Mode(advice=ADVICE),
+    "pv-itsc-advised": Mode(tsc_mode="native", itsc=True, advice=ADVICE),
+    "pvh": Mode(kind="pvh"),
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a lifecycle can ask for besides the guest itself."""
+
+    # The machine that it goes to
+    target: Callable[[], Machine]
+    # Another guest of the same kind, by the ending of its name
+    neighbour: Callable[[str], Guest]
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """What happens to a guest, and how often it is suspended and wakes for that."""
+
+    event: Callable[[Stage], Event]
+    slept: Slept
+    words: str = STRICT
+    memory: int = 64
+    # The place that it goes to
+    target: str = ""
+    # Its clock is drawn
+    drawn: bool = False
+    # What else holds with the series and without
+    also: Callable[[Life], Findings] = lambda life: {}
+
+
+def always(event: Event) -> Callable[[Stage], Event]:
+    return lambda stage: event
+
+
+def crowd(stage: Stage) -> Event:
+    return Crowd([stage.neighbour(str(number)) for number in range(NEIGHBOURS)])
+
+
+def jump_findings(life: Life) -> Findings:
+    return {
+        "jump": judge_jump(life.report, JUMP_NS),
+        "standstill": judge_standstill(life),
+    }
+
+
+ONCE = Slept(suspends=1, wakes=1)
+STAYED = Slept(suspends=1)
+LIFECYCLES = {
+    "save": Lifecycle(always(save), ONCE),
+    "checkpoint": Lifecycle(always(checkpoint), STAYED),
+    "pause": Lifecycle(always(pause), Slept(), words=""),
+    "replug": Lifecycle(always(replug), ONCE),
+    "reboot": Lifecycle(always(Reboot()), ONCE),
+    "crowd": Lifecycle(crowd, ONCE, words=""),
+    "migrate": Lifecycle(always(migrate), ONCE, drawn=True),
+    "failed-save": Lifecycle(always(failed_save), STAYED),
+    "failed-migration": Lifecycle(always(failed_migration), STAYED),
+    "move-1ghz": Lifecycle(
+        lambda stage: Move(stage.target()), ONCE, words="", target="1ghz", drawn=True
+    ),
+    "move-older": Lifecycle(
+        lambda stage: Move(stage.target()), ONCE, target="older", drawn=True
+    ),
+    "jump": Lifecycle(always(Jump(JUMP_NS)), Slept(), words="", also=jump_findings),
+    "hibernate": Lifecycle(
+        always(hibernate),
+        Slept(),
+        words="ramdisk_size=98304",
+        memory=256,
+        also=lambda life: {"hibernation": judge_hibernation(life)},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """These lifecycles on this host in each of these modes."""
+
+    place: str
+    modes: str
+    lifecycles: str
+    # Why the TSC has to be given up there, where it was good: a regular expression
+    given_up: str = ""
+    # The versions of Xen that can do it
+    xens: Callable[[Xen], bool] = lambda xen: True
+
+
+ROWS = (
+    Row("untrusted", "pv pv-native pv-emulated pvh", "save"),
+    Row("untrusted", "pv pvh", "checkpoint replug"),
+    Row("untrusted", "pv", "pause reboot crowd failed-save"),
+    Row("untrusted", "pvh", "migrate failed-migration hibernate"),
+    Row("untrusted", "pv pv-native", "migrate", xens=lambda xen: xen.migrates_pv),
+    Row("untrusted", "pv", "move-older", xens=lambda xen: xen.symbols),
+    Row("trusted", "pv pvh", "save"),
+    Row("trusted", "pv", "move-1ghz"),
+    Row("itsc", "pv-itsc-advised", "save"),
+    Row("itsc", "pv-itsc-advised", "move-1ghz", given_up="rate is not what it was"),
+    Row(
+        "older",
+        "pv-advised",
+        "jump",
+        given_up=r"jumped by -1[45]\d\d\d ms",
+        xens=lambda xen: xen.symbols,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One case of the matrix, which a guest with the series lives, and one without."""
+
+    xen: str
+    place: str
+    mode: str
+    lifecycle: str
+    given_up: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.xen}-{self.place}-{self.mode}-{self.lifecycle}"
+
+    @property
+    def host(self) -> Host:
+        return PLACES[self.place]
+
+    @property
+    def life(self) -> Lifecycle:
+        return LIFECYCLES[self.lifecycle]
+
+    def case(self, *, patched: bool, ending: str = "") -> Case:
+        mode = MODES[self.mode]
+        words = [self.life.words, "" if patched else mode.advice]
+        side = "new" if patched else "old"
+        return Case(
+            f"{self}-{side}{ending}",
+            mode.tsc_mode,
+            " ".join(word for word in words if word),
+            patched=patched,
+            kind=mode.kind,
+            itsc=mode.itsc,
+            memory=self.life.memory,
+        )
+
+
+def cells() -> list[Cell]:
+    """All of them; those that share a machine follow each other."""
+    found = [
+        Cell(version, row.place, mode, lifecycle, row.given_up)
+        for version, xen in XENS.items()
+        for row in ROWS
+        if row.xens(xen)
+        for lifecycle in row.lifecycles.split()
+        for mode in row.modes.split()
+    ]
+    places = list(PLACES)
+    return sorted(
+        found, key=lambda cell: (cell.xen, places.index(cell.place), cell.mode)
+    )
+
+
+def choose(expression: str) -> list[Cell]:
+    """Those whose names fit, as of tests with pytest -k; or that very one."""
+    # Only here, as nothing else that boots guests takes pytest
+    from _pytest.mark.expression import Expression, ParseError
+
+    every = cells()
+    exactly = [cell for cell in every if str(cell) == expression]
+    if exactly or not expression:
+        return exactly or every
+    try:
+        compiled = Expression.compile(expression)
+        found = [c for c in every if compiled.evaluate(lambda word: word in str(c))]
+    except (ParseError, SyntaxError) as error:
+        raise LabError(f"T={expression} is no expression: {error}") from None
+    if not found:
+        raise LabError(
+            f"T={expression} fits no case; these are some of their names:\n"
+            + "\n".join(f"    {cell}" for cell in every[:: len(every) // 6])
+        )
+    return found

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`make lab`: runs the matrix, or the part of it that T= names, and reports.
+
+In each case a guest without the series and one with it live the same life under
+the same Xen, one after the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from dataclasses import replace
+
+from lab.boot import Settings, settings_from
+from lab.cases import Case, Results, explain
+from lab.common import LAB, TOP, LabError, run_main, say, write_atomically
+from lab.course import Course
+from lab.hosts import XENS
+from lab.judge_all import Findings, judge_guest, judge_series
+from lab.life import Event, Life
+from lab.lifecycles import Crowd
+from lab.matrix import PLACES, Cell, Stage, choose
+from lab.matrix_report import html, markdown
+from lab.outcome import ALIVE, Outcome, Result, Side, compare
+from lab.packages import Unavailable
+from lab.qemu import Machine, MachineDied
+from lab.svg import Line, draw
+
+# A case that takes longer is lost; TCG on a busy machine is slow
+CASE_LIMIT = 1500.0
+
+
+class Hosts:
+    """The machines that are up: those of one place, and of where guests go from it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._name = ("", "")
+        self._stack = contextlib.ExitStack()
+        self._results: dict[str, Results] = {}
+        # No run prunes the logs of those that are over
+        self._over: list[Results] = []
+        self._gone: dict[str, Unavailable] = {}
+
+    def __enter__(self) -> Hosts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def at(self, cell: Cell, place: str) -> Results:
+        if self._name != (cell.xen, cell.place):
+            self._stack.close()
+            self._over += self._results.values()
+            self._results = {}
+            self._name = (cell.xen, cell.place)
+        if cell.xen in self._gone:
+            raise self._gone[cell.xen]
+        if place not in self._results:
+            settings = replace(self._settings, xen=XENS[cell.xen])
+            name = f"lab-{cell.xen}-{place}"
+            try:
+                results = Results(name, settings, self._tell, PLACES[place])
+            except Unavailable as error:
+                self._gone[cell.xen] = error
+                raise
+            self._results[place] = self._stack.enter_context(results)
+        return self._results[place]
+
+    @staticmethod
+    def _tell(text: str) -> None:
+        say(f"lab:   {text}")
+
+
+def machine_of(results: Results, kind: str) -> Machine:
+    machine = results.machine(kind)
+    machine.limit = machine.age + CASE_LIMIT
+    return machine
+
+
+def repeat(cell: Cell, kernel: str) -> str:
+    return f"make lab KERNEL={kernel} T={cell}"
+
+
+def judged(cell: Cell, case: Case, lives: list[Life]) -> Findings:
+    """Of all the guests that took part."""
+    found: Findings = {}
+    for life in lives:
+        findings = judge_guest(case, life, cell.life.slept)
+        if case.patched:
+            host, slept = cell.host, cell.life.slept
+            findings |= judge_series(case, life, host, slept, cell.given_up)
+        findings |= cell.life.also(life)
+        for name, problems in findings.items():
+            found.setdefault(name, []).extend(problems)
+    return found
+
+
+def side_of(hosts: Hosts, cell: Cell, patched: bool) -> tuple[Side, Course, str]:
+    """How one of the two guests lived, its course, and what is wrong, to print."""
+    results = hosts.at(cell, cell.place)
+    case = cell.case(patched=patched)
+    machine_of(results, case.kind)
+    stage = Stage(
+        lambda: machine_of(hosts.at(cell, cell.life.target), case.kind),
+        lambda ending: results.guest(cell.case(patched=patched, ending=ending)),
+    )
+    event: Event = cell.life.event(stage)
+    course = Course(event)
+    lived: Event = event
+    if cell.life.drawn:
+        lived = course
+    try:
+        life = results.of(case, lived)
+        lives = [life, *(event.lives if isinstance(event, Crowd) else [])]
+        findings = judged(cell, case, lives)
+    except MachineDied:
+        raise
+    except LabError as error:
+        return Side({ALIVE: [str(error)]}), course, str(error)
+    side = Side(
+        findings,
+        life.report.cost("vdso"),
+        life.report.fact("after.clocksource"),
+        str(life.guest.log.path.relative_to(TOP)),
+    )
+    problems = [f"{name}: {text}" for name, found in findings.items() for text in found]
+    if not problems:
+        return side, course, ""
+    again = repeat(cell, results.settings.kernel)
+    return side, course, explain(case, life, problems, again)
+
+
+def drawing(cell: Cell, old: Course, new: Course) -> str:
+    if not (cell.life.drawn and old.points and new.points):
+        return ""
+    lines = [
+        Line("with the series", "#1a7f37", new.points),
+        Line("without", "#cf222e", old.points),
+    ]
+    return draw(lines, cell.lifecycle)
+
+
+def outcome_of(hosts: Hosts, cell: Cell, kernel: str) -> Outcome:
+    start = time.monotonic()
+    try:
+        old, old_course, _ = side_of(hosts, cell, patched=False)
+        new, new_course, details = side_of(hosts, cell, patched=True)
+    except Unavailable as error:
+        return Outcome(cell, Result.SKIPPED, reason=str(error))
+    except LabError as error:
+        seconds = time.monotonic() - start
+        details = f"{error}\nRepeat with: {repeat(cell, kernel)}"
+        return Outcome(cell, Result.LOST, seconds, str(error), details=details)
+    return Outcome(
+        cell,
+        compare(old, new),
+        time.monotonic() - start,
+        old=old,
+        new=new,
+        details=details,
+        drawing=drawing(cell, old_course, new_course),
+    )
+
+
+def report(outcomes: list[Outcome], kernel: str, seconds: float) -> None:
+    title = f"Linux {kernel}, {len(outcomes)} cases in {seconds / 60:.0f} minutes"
+    write_atomically(LAB / "report.md", markdown(outcomes, title).encode())
+    write_atomically(LAB / "report.html", html(outcomes, title).encode())
+
+
+def main() -> int:
+    start = time.monotonic()
+    settings = settings_from({**os.environ, "TSC_MODE": "", "CMDLINE": ""})
+    chosen = choose(os.environ.get("T", ""))
+    for patched in (False, True):
+        settings.image(patched=patched)
+    outcomes: list[Outcome] = []
+    with Hosts(settings) as hosts:
+        for number, cell in enumerate(chosen, 1):
+            outcome = outcome_of(hosts, cell, settings.kernel)
+            outcomes.append(outcome)
+            say(f"lab: {number} of {len(chosen)}: {outcome}")
+            if outcome.details:
+                say(outcome.details)
+            # What is known so far can be read, and survives an interruption
+            report(outcomes, settings.kernel, time.monotonic() - start)
+    counts = {
+        result.value: sum(outcome.result is result for outcome in outcomes)
+        for result in Result
+    }
+    say(", ".join(f"{number} {name}" for name, number in counts.items()))
+    say("the report is build/lab/report.md, and report.html beside it")
+    compared = counts["fixed"] + counts["same"]
+    return 0 if compared and not any(o.result.failed for o in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

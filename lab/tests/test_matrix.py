@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The matrix, its choice, its verdicts and its report, without QEMU."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab import cases, matrix_run
+from lab.boot import Settings, settings_from
+from lab.common import LabError
+from lab.hosts import XENS, Xen
+from lab.images import Images
+from lab.judge_all import Findings
+from lab.matrix import LIFECYCLES, MODES, PLACES, ROWS, cells, choose
+from lab.matrix_report import html, markdown
+from lab.matrix_run import Hosts, outcome_of
+from lab.outcome import ALIVE, Outcome, Result, Side, compare
+from lab.packages import Unavailable
+from lab.tests.test_death import stand_in
+
+SAVE, PAUSE = choose("4.17-untrusted-pv-save") + choose("4.17-untrusted-pv-pause")
+MOVE = choose("4.17-itsc-pv-itsc-advised-move-1ghz")[0]
+WELL: Findings = {"clocks": [], "ticks": []}
+SLOW: Findings = {"clocks": [], "ticks": ["ticks of 2 s take 4 s"]}
+BACK: Findings = {"clocks": ["steps <back>"], "ticks": []}
+DEAD: Findings = {ALIVE: ["guest died: Kernel panic"]}
+
+
+def test_names() -> None:
+    names = [str(cell) for cell in cells()]
+    assert len(set(names)) == len(names)
+    assert {row.place for row in ROWS} <= set(PLACES)
+    assert {mode for row in ROWS for mode in row.modes.split()} == set(MODES)
+    lives = {life for row in ROWS for life in row.lifecycles.split()}
+    assert lives == set(LIFECYCLES)
+    # The two guests of a case have the same life, but not the same name or kernel
+    for cell in cells():
+        old, new = (cell.case(patched=patched) for patched in (False, True))
+        assert replace(old, name="", patched=True, cmdline="") == replace(
+            new, name="", cmdline=""
+        )
+        assert old.name != new.name and not old.patched and new.patched
+        assert old.cmdline.startswith(new.cmdline)
+
+
+def test_only_what_a_xen_can_do() -> None:
+    migrated = {cell.xen for cell in choose("pv-migrate")}
+    assert migrated == {xen.version for xen in XENS.values() if xen.migrates_pv}
+    old = {cell.xen for cell in choose("older")}
+    assert old == {xen.version for xen in XENS.values() if xen.symbols}
+
+
+def test_machines_are_shared() -> None:
+    """Those of one place come in one go: each place boots once."""
+    places = [(cell.xen, cell.place) for cell in cells()]
+    changes = sum(one != two for one, two in zip(places, places[1:]))
+    assert changes == len(set(places)) - 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "number"),
+    [
+        ("4.17-untrusted-pv-save", 1),
+        ("4.14 and pv-migrate", 1),
+        ("not 4.14 and not 4.17 and crowd", 1),
+        ("", len(cells())),
+    ],
+)
+def test_choice(expression: str, number: int) -> None:
+    assert len(choose(expression)) == number
+
+
+@pytest.mark.parametrize("wrong", ["4.14 and", "and", "nothing-like-that", "("])
+def test_wrong_choice(wrong: str) -> None:
+    with pytest.raises(LabError, match=re.escape(f"T={wrong}")):
+        choose(wrong)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "result"),
+    [
+        (WELL, WELL, Result.SAME),
+        (SLOW, WELL, Result.FIXED),
+        (DEAD, WELL, Result.FIXED),
+        (WELL, SLOW, Result.WORSE),
+        (WELL, DEAD, Result.WORSE),
+        (SLOW, DEAD, Result.WORSE),
+        (SLOW, BACK, Result.WORSE),
+        # A judge of the series has not seen the kernel without it
+        (WELL, {**WELL, "policy": ["row is 5"]}, Result.WORSE),
+        (SLOW, SLOW, Result.SAME),
+        (DEAD, DEAD, Result.LOST),
+    ],
+)
+def test_comparison(old: Findings, new: Findings, result: Result) -> None:
+    assert compare(Side(old), Side(new)) is result
+    assert result.failed == (result in (Result.WORSE, Result.LOST))
+
+
+def test_report() -> None:
+    old, new = Side(SLOW, 47_000.0, "xen", "g.log"), Side(WELL, 90.0, "tsc")
+    outcomes = [
+        Outcome(MOVE, Result.FIXED, 61.0, old=old, new=new, drawing="<svg/>"),
+        Outcome(SAVE, Result.WORSE, 61.0, old=new, new=Side(BACK, 90.0, "tsc")),
+        Outcome(PAUSE, Result.SKIPPED, reason="no such suite & no more"),
+    ]
+    text = markdown(outcomes, "a title")
+    assert "| host | mode | save | pause | move-1ghz |" in text
+    assert "| Xen 4.17, untrusted | pv | worse | skipped |  |" in text
+    assert "| Xen 4.17, itsc | pv-itsc-advised |  |  | fixed |" in text
+    assert "with the series: clocks: steps <back>" in text
+    assert "without the series: ticks: ticks of 2 s take 4 s" in text
+    assert "47.00 us (xen) | 0.09 us (tsc)" in text
+    page = html(outcomes, "a title")
+    assert "steps &lt;back&gt;" in page and "no such suite &amp; no more" in page
+    assert page.count("<svg/>") == 1
+    assert not re.findall(r'src=|href="[^#]', page), "it needs another file"
+    for outcome in outcomes:
+        assert f'href="#{outcome.cell}"' in page and f'id="{outcome.cell}"' in page
+
+
+def test_a_xen_that_cannot_be_had_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def unavailable(xen: Xen, kernel: str) -> Images:
+        asked.append(xen.version)
+        raise Unavailable("bullseye is not signed\n  more of it")
+
+    monkeypatch.setattr(cases, "make_images", unavailable)
+    with Hosts(settings_from({})) as hosts:
+        chosen = choose("4.14 and pv-save")
+        outcomes = [outcome_of(hosts, cell, "6.12") for cell in chosen]
+    assert [outcome.result for outcome in outcomes] == [Result.SKIPPED] * len(chosen)
+    assert str(outcomes[0]).endswith("skipped: bullseye is not signed")
+    # Once is enough
+    assert asked == ["4.14"]
+
+
+def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a machine that died, and after guests that did."""
+    died = tmp_path / "died"
+    kernel = tmp_path / "6.12" / "bzImage"
+    kernel.parent.mkdir()
+    kernel.touch()
+    (tmp_path / "nothing").touch()
+    script = f"""echo ready
+    if [ ! -e {died} ]; then touch {died}; echo '(XEN) Panic on CPU 0:' > console.log
+    fi
+    while read -r id rest; do
+        for guest in *.cfg; do echo 'Kernel panic' >> guest-${{guest%.cfg}}.log; done
+        echo 5 > commands/$id.out; echo done $id 0
+    done"""
+    images = stand_in(tmp_path, monkeypatch, script)
+    monkeypatch.setattr(cases, "make_images", lambda *_: images)
+    monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
+    monkeypatch.setattr(matrix_run, "say", lambda text: None)
+    with Hosts(settings_from({})) as hosts:
+        first = outcome_of(hosts, SAVE, "6.12")
+        second = outcome_of(hosts, PAUSE, "6.12")
+    assert first.result is Result.LOST and "Xen died" in first.details
+    assert "make lab KERNEL=6.12 T=4.17-untrusted-pv-save" in first.details
+    assert second.result is Result.LOST and second.new is not None
+    assert "Kernel panic" in second.new.findings[ALIVE][0]
