@@ -26,6 +26,7 @@ from lab.matrix_report import html, markdown
 from lab.outcome import ALIVE, Outcome, Result, Side, compare
 from lab.packages import Unavailable
 from lab.qemu import Machine, MachineDied
+from lab.report import clocksource
 from lab.svg import Line, draw
 
 # A case that takes longer is lost; TCG on a busy machine is slow
@@ -123,7 +124,7 @@ def side_of(hosts: Hosts, cell: Cell, patched: bool) -> tuple[Side, Course, str]
     side = Side(
         findings,
         life.report.cost("vdso"),
-        life.report.fact("after.clocksource"),
+        clocksource(life.report),
         str(life.guest.log.path.relative_to(TOP)),
     )
     problems = [f"{name}: {text}" for name, found in findings.items() for text in found]

@@ -31,7 +31,7 @@ class Side:
     """One of the two guests."""
 
     findings: Findings
-    # Of one reading, in ns
+    # Of one reading before all that happens, in ns
     cost: float = 0.0
     clocksource: str = ""
     log: str = ""

@@ -75,17 +75,21 @@ class Plot:
             text(x, TOP - 8, what, "middle"),
         ]
 
-    def course(self, line: Line) -> list[str]:
+    def course(self, line: Line, number: int) -> list[str]:
         points = [(self.x(real), self.y(counted)) for real, counted in line.points]
         path = " ".join(f"{x},{y}" for x, y in points)
         dots = [f'<circle cx="{x}" cy="{y}" r="3"/>' for x, y in points]
         x, y = points[-1]
+        # Lines that end at the same place have their names above and below it
+        name = text(
+            round(x - 8, 1), round(y - 8 + 26 * number, 1), line.name, "end", ""
+        )
         return [
             f'<g fill="{line.colour}">',
             f'<polyline points="{path}" fill="none" stroke="{line.colour}" '
             'stroke-width="2"/>',
             *dots,
-            text(round(x - 8, 1), round(y - 8, 1), line.name, "end", ""),
+            name,
             "</g>",
         ]
 
@@ -104,7 +108,7 @@ def draw(lines: list[Line], what: str) -> str:
     parts = [
         *plot.grid(),
         *plot.moment(what),
-        *(part for line in lines for part in plot.course(line)),
+        *(part for n, line in enumerate(lines) for part in plot.course(line, n)),
         text(WIDTH / 2, HEIGHT - 10, "seconds that have passed", "middle"),
         f'<text {middle} fill="#24292f">seconds by the guest</text>',
     ]

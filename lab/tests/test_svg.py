@@ -27,6 +27,18 @@ def test_points() -> None:
     assert {"right", "slow", "-10", "25"} <= words
 
 
+def test_names_of_equal_lines_can_be_read() -> None:
+    root = xml.fromstring(
+        draw([RIGHT, Line("same", "#ff0000", RIGHT.points)], "a move")
+    )
+    one, two = (
+        float(text.attrib["y"])
+        for text in root.iter(f"{NAME}text")
+        if text.text in ("right", "same")
+    )
+    assert abs(one - two) > 13
+
+
 def test_all_is_inside() -> None:
     root = xml.fromstring(draw([RIGHT, SLOW], "a move"))
     width, height = (float(root.attrib[name]) for name in ("width", "height"))
