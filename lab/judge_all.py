@@ -47,12 +47,15 @@ def judge_series(
     The reason for which it has to be is a regular expression.
     """
     report = life.report
-    findings = {"selftest": judge_selftest(report, patched=True)}
     expected = judge.expected_of(report, case.tsc_mode, case.cmdline, host)
+    policy = judge.judge_policy(report, expected)
+    if not report.verdicts:
+        return {"policy": policy}
+    findings = {"selftest": judge_selftest(report, patched=True)}
     if given_up:
         findings["given up"] = judge_life.judge_given_up(report, given_up)
         return findings
-    findings["policy"] = judge.judge_policy(report, expected)
+    findings["policy"] = policy
     if expected.verdict == "reliable":
         findings["kept"] = judge_life.judge_kept(report, slept.wakes)
     return findings

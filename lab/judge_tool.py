@@ -19,6 +19,8 @@ def judge_foresight(old: Report, new: Report) -> list[str]:
     Of two guests on one host and in one mode; a busy Xen can calibrate the pvclock
     of either badly, which is row 3.
     """
+    if not new.verdicts:
+        return ["the kernel has decided nothing"]
     would = json.loads(old.words("xen-clock.before"))["verdict"]
     decided = new.verdicts[0]
     names = ("verdict", "row", "reason")

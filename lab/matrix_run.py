@@ -19,6 +19,7 @@ from lab.common import LAB, TOP, LabError, run_main, say, write_atomically
 from lab.course import Course
 from lab.hosts import XENS
 from lab.judge_all import Findings, judge_guest, judge_series
+from lab.judge_tool import judge_foresight
 from lab.life import Event, Life
 from lab.lifecycles import Crowd
 from lab.matrix import PLACES, Cell, Stage, choose
@@ -28,6 +29,7 @@ from lab.packages import Unavailable
 from lab.qemu import Machine, MachineDied
 from lab.report import clocksource
 from lab.svg import Line, draw
+from lab.witness import Report
 
 # A case that takes longer is lost; TCG on a busy machine is slow
 CASE_LIMIT = 1500.0
@@ -85,9 +87,15 @@ def repeat(cell: Cell, kernel: str) -> str:
     return f"make lab KERNEL={kernel} T={cell}"
 
 
-def judged(cell: Cell, case: Case, lives: list[Life]) -> Findings:
-    """Of all the guests that took part."""
-    found: Findings = {}
+def judged(cell: Cell, case: Case, lives: list[Life], before: list[Report]) -> Findings:
+    """Of all the guests that took part, and what those before them foresaw."""
+    found: Findings = {
+        "foresight": [
+            problem
+            for old, new in zip(before, lives)
+            for problem in judge_foresight(old, new.report)
+        ]
+    }
     for life in lives:
         findings = judge_guest(case, life, cell.life.slept)
         if case.patched:
@@ -99,8 +107,14 @@ def judged(cell: Cell, case: Case, lives: list[Life]) -> Findings:
     return found
 
 
-def side_of(hosts: Hosts, cell: Cell, patched: bool) -> tuple[Side, Course, str]:
-    """How one of the two guests lived, its course, and what is wrong, to print."""
+def side_of(
+    hosts: Hosts, cell: Cell, old: Side | None = None
+) -> tuple[Side, Course, str]:
+    """How a guest lived, its course, and what is wrong, to print.
+
+    It is the one with the series where that without it is given.
+    """
+    patched = old is not None
     results = hosts.at(cell, cell.place)
     case = cell.case(patched=patched)
     machine_of(results, case.kind)
@@ -116,7 +130,7 @@ def side_of(hosts: Hosts, cell: Cell, patched: bool) -> tuple[Side, Course, str]
     try:
         life = results.of(case, lived)
         lives = [life, *(event.lives if isinstance(event, Crowd) else [])]
-        findings = judged(cell, case, lives)
+        findings = judged(cell, case, lives, old.reports if old else [])
     except MachineDied:
         raise
     except LabError as error:
@@ -126,6 +140,7 @@ def side_of(hosts: Hosts, cell: Cell, patched: bool) -> tuple[Side, Course, str]
         life.report.cost("vdso"),
         clocksource(life.report),
         str(life.guest.log.path.relative_to(TOP)),
+        [one.report for one in lives],
     )
     problems = [f"{name}: {text}" for name, found in findings.items() for text in found]
     if not problems:
@@ -147,8 +162,8 @@ def drawing(cell: Cell, old: Course, new: Course) -> str:
 def outcome_of(hosts: Hosts, cell: Cell, kernel: str) -> Outcome:
     start = time.monotonic()
     try:
-        old, old_course, _ = side_of(hosts, cell, patched=False)
-        new, new_course, details = side_of(hosts, cell, patched=True)
+        old, old_course, _ = side_of(hosts, cell)
+        new, new_course, details = side_of(hosts, cell, old)
     except Unavailable as error:
         return Outcome(cell, Result.SKIPPED, reason=str(error))
     except LabError as error:

@@ -8,6 +8,7 @@ from enum import Enum
 
 from lab.judge_all import Findings
 from lab.matrix import Cell
+from lab.witness import Report
 
 # What a guest died of is a finding like any other
 ALIVE = "alive"
@@ -35,6 +36,8 @@ class Side:
     cost: float = 0.0
     clocksource: str = ""
     log: str = ""
+    # Of all the guests that took part
+    reports: list[Report] = field(default_factory=list, repr=False)
 
     @property
     def faults(self) -> set[str]:
@@ -71,7 +74,10 @@ class Outcome:
 
 
 def compare(old: Side, new: Side) -> Result:
-    """Worse as soon as one judge is content with the old kernel alone."""
+    """Worse as soon as one judge is content with the old kernel alone.
+
+    That of what the old kernel foresees finds fault with the new one.
+    """
     if ALIVE in new.faults & old.faults:
         return Result.LOST
     if new.faults - old.faults:

@@ -3,26 +3,35 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from lab import cases, matrix_run
 from lab.boot import Settings, settings_from
-from lab.common import LabError
+from lab.cases import Case
+from lab.common import TOP, LabError
 from lab.hosts import XENS, Xen
 from lab.images import Images
-from lab.judge_all import Findings
-from lab.matrix import LIFECYCLES, MODES, PLACES, ROWS, cells, choose
+from lab.judge_all import Findings, Slept, judge_series
+from lab.life import Event, Life
+from lab.lifecycles import Crowd
+from lab.matrix import LIFECYCLES, MODES, PLACES, ROWS, Cell, cells, choose
 from lab.matrix_report import html, markdown
 from lab.matrix_run import Hosts, outcome_of
 from lab.outcome import ALIVE, Outcome, Result, Side, compare
 from lab.packages import Unavailable
 from lab.tests.test_death import stand_in
+from lab.tests.test_lab import HOST, RECORDED
+from lab.witness import parse
 
 SAVE, PAUSE = choose("4.17-untrusted-pv-save") + choose("4.17-untrusted-pv-pause")
+CROWD = choose("4.17-untrusted-pv-crowd")[0]
 MOVE = choose("4.17-itsc-pv-itsc-advised-move-1ghz")[0]
 WELL: Findings = {"clocks": [], "ticks": []}
 SLOW: Findings = {"clocks": [], "ticks": ["ticks of 2 s take 4 s"]}
@@ -167,3 +176,77 @@ def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "make lab KERNEL=6.12 T=4.17-untrusted-pv-save" in first.details
     assert second.result is Result.LOST and second.new is not None
     assert "Kernel panic" in second.new.findings[ALIVE][0]
+
+
+VERDICT = re.compile("xen: TSC reliable: .*")
+
+
+def recorded(name: str, row: int, *, decided: bool = True) -> Life:
+    """It foresaw this row, and decided on the one that was recorded."""
+    text = RECORDED if decided else VERDICT.sub("nothing", RECORDED)
+    report = parse(text)
+    verdict = {"verdict": "reliable", "row": row, "by": "policy"}
+    verdict["reason"] = "emulated at a constant rate, also across migration"
+    report.said["xen-clock.before"] = json.dumps({"verdict": verdict})
+    guest: Any = SimpleNamespace(log=SimpleNamespace(path=TOP / name))
+    return Life(guest, report, {}, 0.0)
+
+
+class Foreseen:
+    """Has lives at once: a guest's, and a neighbour's; each foresaw one of the rows."""
+
+    settings = settings_from({})
+
+    def __init__(self, rows: tuple[int, int], decided: bool = True) -> None:
+        self.rows = rows
+        self.decided = decided
+
+    def at(self, cell: object, place: str) -> Any:
+        return self
+
+    def machine(self, kind: str) -> Any:
+        return SimpleNamespace(age=0.0, limit=0.0)
+
+    def of(self, case: Case, event: Event) -> Life:
+        one, two = (
+            recorded(case.name, row, decided=self.decided or not case.patched)
+            for row in self.rows
+        )
+        if isinstance(event, Crowd):
+            event.lives.append(two)
+        return one
+
+    def guest(self, case: Case) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("cell", "rows", "decided", "result"),
+    [
+        (SAVE, (4, 5), True, Result.SAME),
+        (SAVE, (5, 4), True, Result.WORSE),
+        (CROWD, (4, 4), True, Result.SAME),
+        (CROWD, (4, 5), True, Result.WORSE),
+        (SAVE, (4, 4), False, Result.WORSE),
+    ],
+)
+def test_the_old_kernel_foresees_the_new(
+    monkeypatch: pytest.MonkeyPatch,
+    cell: Cell,
+    rows: tuple[int, int],
+    decided: bool,
+    result: Result,
+) -> None:
+    for name in ("judge_guest", "judge_series"):
+        monkeypatch.setattr(matrix_run, name, lambda *_: {})
+    hosts: Any = Foreseen(rows, decided)
+    outcome = outcome_of(hosts, cell, "6.12")
+    assert outcome.result is result
+    assert ("foresight: " in outcome.details) == result.failed
+
+
+def test_a_kernel_that_decides_nothing() -> None:
+    case = SAVE.case(patched=True)
+    life = recorded("silent", 4, decided=False)
+    findings = judge_series(case, life, HOST, Slept(1, 1))
+    assert any("no verdict" in problem for problem in findings["policy"])
