@@ -26,13 +26,10 @@ from lab.matrix import PLACES, Cell, Stage, choose
 from lab.matrix_report import html, markdown
 from lab.outcome import ALIVE, Outcome, Result, Side, compare
 from lab.packages import Unavailable
-from lab.qemu import Machine, MachineDied
+from lab.qemu import MachineDied
 from lab.report import clocksource
 from lab.svg import Line, draw
 from lab.witness import Report
-
-# A case that takes longer is lost; TCG on a busy machine is slow
-CASE_LIMIT = 1500.0
 
 
 class Hosts:
@@ -77,12 +74,6 @@ class Hosts:
         say(f"lab:   {text}")
 
 
-def machine_of(results: Results, kind: str) -> Machine:
-    machine = results.machine(kind)
-    machine.limit = machine.age + CASE_LIMIT
-    return machine
-
-
 def repeat(cell: Cell, kernel: str) -> str:
     return f"make lab KERNEL={kernel} T={cell}"
 
@@ -117,9 +108,9 @@ def side_of(
     patched = old is not None
     results = hosts.at(cell, cell.place)
     case = cell.case(patched=patched)
-    machine_of(results, case.kind)
+    results.machine(case.kind)
     stage = Stage(
-        lambda: machine_of(hosts.at(cell, cell.life.target), case.kind),
+        lambda: hosts.at(cell, cell.life.target).machine(case.kind),
         lambda ending: results.guest(cell.case(patched=patched, ending=ending)),
     )
     event: Event = cell.life.event(stage)
