@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable
 
 from lab.boot import Settings
@@ -46,13 +46,15 @@ class Case:
     spin: int = 0
     # In MiB
     memory: int = 64
+    # Another Linux than that of the settings
+    linux: str = ""
 
     def __str__(self) -> str:
         return self.name
 
     def repeat(self, kernel: str) -> str:
         """The command that shows this case again."""
-        words = ["make boot", f"KERNEL={kernel}"]
+        words = ["make boot", f"KERNEL={self.linux or kernel}"]
         if self.kind != "pv":
             words.append(f"GUEST={self.kind}")
         if self.tsc_mode:
@@ -147,6 +149,8 @@ class Results:
 
     def guest(self, case: Case) -> Guest:
         settings = self.settings
+        if case.linux:
+            settings = replace(settings, kernel=case.linux)
         return Guest(
             self.machine(case.kind),
             case.name,

@@ -41,6 +41,7 @@ ORDER = (
     "dom0",
     "s3",
     "boot",
+    "kernels",
     "gain",
     "nohz",
     "window",
