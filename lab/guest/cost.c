@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What one reading of a clock costs */
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,21 +44,30 @@ static __s64 duration(void (*call)(unsigned long n), unsigned long n)
 	return (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec;
 }
 
-/* The least of several rounds: all that a busy machine does is add to them */
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * The lower quartile of several rounds.  A busy machine adds to most of them; and
+ * few take no time at all, where Xen's emulated TSC waits for one CPU's clock to
+ * come as far as another's was.
+ */
 static double cost(void (*call)(unsigned long n))
 {
-	__s64 round, least = 0;
 	unsigned long n = 64;
+	double each[ROUNDS];
 	int i;
 
 	while (duration(call, n) < ROUND_NS && n < 1UL << 30)
 		n *= 2;
-	for (i = 0; i < ROUNDS; i++) {
-		round = duration(call, n);
-		if (!i || round < least)
-			least = round;
-	}
-	return (double)least / n;
+	for (i = 0; i < ROUNDS; i++)
+		each[i] = (double)duration(call, n) / n;
+	qsort(each, ROUNDS, sizeof(each[0]), compare);
+	return each[ROUNDS / 4];
 }
 
 void report_costs(void)
