@@ -22,6 +22,16 @@ NOTICED_SECONDS = 5.0
 LAST_TICK_NS = 250_000_000
 
 
+def out_of_use(report: Report) -> bool:
+    """Whether the TSC was so before the guest slept, and a restore leaves it alone.
+
+    By the verdict, or by the core's watchdog: it watches a TSC that nobody vouches
+    for, and on a busy machine sees it differ from the pvclock (row 3).
+    """
+    watchdog = "Marking TSC unstable due to clocksource watchdog"
+    return report.verdicts[0]["verdict"] == "unstable" or bool(report.grep(watchdog))
+
+
 def judge_given_up(report: Report, reason: str) -> list[str]:
     """Once, for this reason (a regular expression), before the core speaks."""
     wrong = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from lab.judge_life import out_of_use
 from lab.witness import GIVEN_UP, Report
 
 # Exit status of a kselftest, and what it says
@@ -35,7 +36,7 @@ def judge_tap(text: str, status: int, skips: set[str]) -> list[str]:
 def skips_of(report: Report, when: str) -> set[str]:
     """What cannot be tested: Xen does not count all, a TSC not in use is not judged."""
     skips = set() if report.fact("before.kind") == "PV" else {RESUMES}
-    gone = report.verdicts[0]["verdict"] == "unstable"
+    gone = out_of_use(report)
     # Given up for a jump, and slept later
     gone |= any("(mode" in record.text for record in report.grep(GIVEN_UP.pattern))
     slept = report.fact(f"{when}.sysfs.resumes") != "0"

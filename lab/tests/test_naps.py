@@ -115,6 +115,16 @@ def test_ticks(times: tuple[float, ...], wrong: bool) -> None:
     assert bool(judge_life.judge_ticks(life)) == wrong
 
 
+def test_out_of_use() -> None:
+    report = parse(RECORDED)
+    assert not judge_life.out_of_use(report)
+    text = "tsc: Marking TSC unstable due to clocksource watchdog"
+    watched = replace(report.kmsg[-1], text=text)
+    assert judge_life.out_of_use(replace(report, kmsg=[*report.kmsg, watched]))
+    verdict = RECORDED.replace("xen: TSC reliable:", "xen: TSC unstable:")
+    assert judge_life.out_of_use(parse(verdict))
+
+
 def test_drift_is_between_order_and_answer() -> None:
     slept = Cycles(4, print, NAPS, TICKS, TICKS[:1], TICKS[-1:])
     assert slept.drift == (-0.5, 0.5)
