@@ -71,7 +71,7 @@ def make_hypervisor(xen: Xen, directory: Path) -> None:
     names = ["xen", HEADERS, TOOLS_ARCHIVE, *(["xen-syms"] if xen.symbols else [])]
     if all(up_to_date(directory / name, stamp) for name in names):
         return
-    tree = Tree(xen)
+    tree = Tree(f"Xen {xen.version}", xen.suite, xen.packages)
     rebuild(directory / "xen", inputs, lambda: tree.hypervisor(xen))
     if xen.symbols:
         rebuild(directory / "xen-syms", inputs, lambda: tree.symbols(xen))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Fetches Debian's packages of Xen, and takes out of them what the lab needs."""
+"""Fetches Debian's packages, and takes out of them what the lab needs."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ def sources_list(suite: str) -> list[str]:
 
 
 class Unavailable(LabError):
-    """This Xen cannot be had here and now, which says nothing about the others."""
+    """These cannot be had here and now, which says nothing about others."""
 
 
 class Tree:
     """The unpacked packages, in memory."""
 
-    def __init__(self, xen: Xen) -> None:
+    def __init__(self, what: str, suite: str, packages: tuple[str, ...]) -> None:
         need("mmdebstrap", "apt-get", "dpkg-deb", "readelf")
-        say(f"lab: downloading Xen {xen.version} and its tools ({xen.suite})")
+        say(f"lab: downloading {what} ({suite})")
         # Unpacking runs nothing, so an ordinary user needs no name space.
         mode = "auto" if os.geteuid() == 0 else "chrootless"
         command = ["mmdebstrap", "--variant=extract", f"--mode={mode}"]
-        command += ["--format=tar", "--include=" + ",".join(xen.packages)]
-        command += [xen.suite, "-", *sources_list(xen.suite)]
+        command += ["--format=tar", "--include=" + ",".join(packages)]
+        command += [suite, "-", *sources_list(suite)]
         self.files: dict[str, bytes] = {}
         self.links: dict[str, str] = {}
         with tempfile.TemporaryFile("w+") as errors:
@@ -74,8 +74,7 @@ class Tree:
             said = [line for line in errors if line[:2] in ("E:", "W:", "  ")]
         if process.returncode:
             raise Unavailable(
-                f"the packages of Xen {xen.version} could not be fetched "
-                f"from {xen.suite}:\n"
+                f"the packages of {what} could not be fetched from {suite}:\n"
                 + "".join("    " + line.lstrip() for line in said[-6:])
                 + "    Check the network and the free space in /tmp, then run it again.\n"
                 "    An old suite moves to an archive, where the mirrors have it not."
@@ -145,7 +144,14 @@ class Tree:
             data = self.find(f"usr/bin/xenstore-{tool}")
             archive.file(f"usr/bin/xenstore-{tool}", data)
             libraries |= needed(data)
-        done: set[str] = set()
+        self.add_libraries(archive, libraries)
+        archive.file("bin/busybox", self.find("(usr/)?bin/busybox"))
+        archive.file("etc/xen/xl.conf", self.find("etc/xen/xl.conf"), mode=0o644)
+        return archive.compressed()
+
+    def add_libraries(self, archive: Archive, names: set[str]) -> None:
+        """These, and those that they need themselves."""
+        libraries, done = set(names), set[str]()
         while libraries - done:
             library = min(libraries - done)
             done.add(library)
@@ -153,9 +159,6 @@ class Tree:
             where = "lib64" if library.startswith("ld-linux") else LIBRARIES
             archive.file(f"{where}/{library}", data)
             libraries |= needed(data)
-        archive.file("bin/busybox", self.find("(usr/)?bin/busybox"))
-        archive.file("etc/xen/xl.conf", self.find("etc/xen/xl.conf"), mode=0o644)
-        return archive.compressed()
 
 
 def needed(elf: bytes) -> set[str]:

@@ -40,7 +40,7 @@ def test_a_suite_that_is_gone(
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(packages, "sources_list", lambda suite: [f"deb x {suite} main"])
     with pytest.raises(Unavailable) as raised:
-        Tree(XENS["4.14"])
+        Tree("Xen 4.14", "bullseye", XENS["4.14"].packages)
     text = str(raised.value)
     assert text.startswith("the packages of Xen 4.14 could not be fetched from bulls")
     assert said in text and "I: updating" not in text
