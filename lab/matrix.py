@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from lab.cases import Case
-from lab.common import LabError
+from lab.choice import chosen
 from lab.hosts import HOSTS, XENS, Host, Xen
 from lab.judge_all import Findings, Slept
 from lab.judge_hibernate import judge_hibernation
@@ -201,22 +201,4 @@ def cells() -> list[Cell]:
 
 
 def choose(expression: str) -> list[Cell]:
-    """Those whose names fit, as of tests with pytest -k; or that very one."""
-    # Only here, as nothing else that boots guests takes pytest
-    from _pytest.mark.expression import Expression, ParseError
-
-    every = cells()
-    exactly = [cell for cell in every if str(cell) == expression]
-    if exactly or not expression:
-        return exactly or every
-    try:
-        compiled = Expression.compile(expression)
-        found = [c for c in every if compiled.evaluate(lambda word: word in str(c))]
-    except (ParseError, SyntaxError) as error:
-        raise LabError(f"T={expression} is no expression: {error}") from None
-    if not found:
-        raise LabError(
-            f"T={expression} fits no case; these are some of their names:\n"
-            + "\n".join(f"    {cell}" for cell in every[:: len(every) // 6])
-        )
-    return found
+    return chosen(expression, cells())
