@@ -16,6 +16,8 @@
  *   watch		watching	xen-clock watch runs until the report
  *   functions		traced		had all of the kernel's functions traced
  *   hibernate		woken		has slept in an image of itself
+ *   run WHEN BATCH	ran WHEN BATCH	others' programs have run, and sends what they said;
+ *			running N	up to then it says so now and then
  *   finish		done		has looked again, and shows its report
  *   reboot			reboots, and has booted: up
  *   off				powers off
@@ -74,7 +76,7 @@ void mount_or_die(const char *type, const char *where)
 		die("cannot mount %s: %s", type, strerror(errno));
 }
 
-static void set_state(const char *state)
+void set_state(const char *state)
 {
 	xenbus_write("data/state", state, strlen(state));
 }
@@ -213,7 +215,7 @@ static void finish(void)
 
 int main(void)
 {
-	char phase[32] = "", name[32];
+	char phase[32] = "", name[32], when[32];
 	unsigned int number;
 
 	mount_or_die("proc", "/proc");
@@ -243,6 +245,8 @@ int main(void)
 			spin_for(number);
 		else if (sscanf(phase, "trace %31s", name) == 1)
 			trace(name);
+		else if (sscanf(phase, "run %31s %31s", when, name) == 2)
+			run_batch(when, name);
 		else if (!strcmp(phase, "watch"))
 			watch();
 		else if (!strcmp(phase, "functions"))

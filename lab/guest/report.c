@@ -36,7 +36,10 @@ void say(const char *format, ...)
 	say_bytes(line, length + 1);
 }
 
-/* Whole lines in data/report/PIECE, and data/pieces says how many there must be */
+/*
+ * Whole lines in data/report/PIECE, and data/pieces says how many there must be.
+ * The next report begins anew.
+ */
 void send_report(void)
 {
 	char path[40], number[12];
@@ -58,4 +61,5 @@ void send_report(void)
 	}
 	snprintf(number, sizeof(number), "%u", piece);
 	xenbus_write("data/pieces", number, strlen(number));
+	report_length = 0;
 }

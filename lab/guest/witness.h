@@ -118,12 +118,16 @@ void trace_report(void);
 void watch_start(void);
 void report_programs(const char *when);
 
+/* suites.c */
+void run_batch(const char *when, const char *batch);
+
 /* hibernate.c */
 void hibernate(void);
 
 /* init.c */
 void mount_or_die(const char *type, const char *where);
 void log_line(const char *line);
+void set_state(const char *state);
 void __noreturn __printf(1, 2) die(const char *format, ...);
 
 #endif
