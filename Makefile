@@ -20,8 +20,8 @@ export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES MUTANT T V
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check lab fuzz soak bench mutants picture kernel kernels probes
-.PHONY: all-kernels series apply clean distclean
+.PHONY: help boot check lab suites fuzz soak bench mutants picture kernel kernels
+.PHONY: probes all-kernels series apply clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -30,6 +30,8 @@ help:
 	@echo '  make check   set up, build, and run all tests'
 	@echo '  make lab     the matrix: hosts, modes and lifecycles, with the series and without;'
 	@echo '               T= chooses cases as pytest -k does: T="4.14 and migrate"'
+	@echo '  make suites  clock tests of others in guests, as T= chooses: of the kernel, stress-ng,'
+	@echo '               PostgreSQL; with the series and without, before and after a restore'
 	@echo '  make fuzz    drive the policy with random inputs; RUNS= says how many'
 	@echo '  make soak    a busy guest whose TSC must be kept, for MINUTES=60'
 	@echo '  make bench   what a read of the scheduler clock costs, with the series and without'
@@ -66,6 +68,11 @@ lab:
 	@scripts/setup check
 	@$(MAKE) -s kernels
 	@python3 -m lab.matrix_run
+
+suites:
+	@scripts/setup check
+	@$(MAKE) -s kernels
+	@python3 -m lab.suites_run
 
 fuzz:
 	@scripts/setup check

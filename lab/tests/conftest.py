@@ -28,6 +28,7 @@ ORDER = (
     "xens",
     "lifecycles",
     "matrix",
+    "suites",
     "naps",
     "story",
     "svg",
