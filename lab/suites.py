@@ -64,17 +64,16 @@ PACKAGES = {
 }
 
 STRESSED = "successful run completed"
-# What QEMU takes for itself, or Xen for another, a task is not charged, and timers
-# of the CPU time it was given come late by any other clock
-NOT_CHARGED = r"not ok \d+ (ITIMER_(VIRTUAL|PROF)|timer_create\(\) per CLOCK_THREAD)"
+# Of the time that passes on a busy emulated machine a task is charged only a part
+NOT_CHARGED = r"not ok \d+ (ITIMER_(VIRTUAL|PROF)|timer_create\(\) per CLOCK_)"
 # Linux ignores signals of timers so, and forgets them so, from 6.13 on only
 FROM_6_13 = r"not ok \d+ check_(sig_ign|rearm|delete)\b"
 # The limit for a mean or a maximum is 40 ms
 LATE = r"max latency: .*\[FAILED\]"
-# QEMU's LSL, of a vCPU that is not the first, leaves the selector, which is 123
+# The vDSO's LSL, on any vCPU but the first: the selector is all that it leaves
 NO_CPU = r"\[FAIL\]\tCPU \d+: .* vdso: cpu 123,"
 
-# Those that set or steer the clock come last: each leaves it as it should be
+# Those that set or steer the clock come last, and may leave another date
 PROGRAMS = (
     Program("timers", "nanosleep", sleeps=True),
     Program("timers", "nsleep-lat", sleeps=True),
@@ -92,7 +91,7 @@ PROGRAMS = (
         "vdso_test_correctness",
         shared=True,
         says="CLOCK_MONOTONIC ",
-        never="failed to find vDSO|No vDSO",
+        never=r"failed to find vDSO|skipping clock_gettime\(\)",
         known=NO_CPU,
     ),
     Program("stress-ng", "clock", says=STRESSED),
