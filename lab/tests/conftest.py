@@ -52,6 +52,7 @@ ORDER = (
     "sleep",
     "jump",
     "series",
+    "prefixes",
 )
 
 # The very last line of the run; an error is a failure

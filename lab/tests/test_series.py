@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The series itself: what it is made of, how it applies, that each step builds."""
+"""The series itself: what it is made of, and how it applies."""
 
 from __future__ import annotations
 
@@ -11,19 +11,11 @@ from pathlib import Path
 import pytest
 
 from lab.common import BUILD, KERNEL, TOP
-from lab.tests.tree import BUILT, KERNELS, PATCHES, TREE, added, mails, make, run
+from lab.tests.tree import BUILT, KERNELS, PATCHES, TREE, added, git, mails, run
 from lab.tests.tree import steps, tracked, tree_of
 
-# What is in the way of a warning that a step brings
-DIRECTORIES = ["arch/x86/xen/", "drivers/xen/", "kernel/sched/"]
 # Of this project's lab, and so none of the kernel's
 LAB_PAGES = "Documentation/lab/"
-
-
-def git(tree: Path, *words: str) -> str:
-    done = run("git", "-C", tree, *words)
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 def test_every_kernel_file_is_added_once() -> None:
@@ -224,47 +216,6 @@ def test_apply_refuses_what_is_no_kernel(tmp_path: Path) -> None:
     done = run("scripts/apply", tmp_path)
     assert done.returncode != 0
     assert "is not a Linux source tree" in done.stdout
-
-
-def warnings(said: str) -> set[str]:
-    return {line for line in said.splitlines() if "warning:" in line}
-
-
-def forget_objects(tree: Path) -> None:
-    """So that all that there is to say is said."""
-    for name in DIRECTORIES:
-        for path in (tree / name).rglob("*.o"):
-            path.unlink()
-
-
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_every_prefix_builds(kernel: str) -> None:
-    """And says no more than the kernel without the series does.
-
-    Begins with the last, whose objects are there: some steps change headers that
-    most objects depend on.
-    """
-    tree = tree_of(kernel)
-    shutil.rmtree(tree / ".git/rebase-apply", ignore_errors=True)
-    (tree / "vmlinux.o").unlink(missing_ok=True)
-    commits = git(tree, "rev-list", "base..series").split()
-    said = {}
-    try:
-        for commit in [*commits, "base"]:
-            git(tree, "checkout", "-q", "--detach", commit)
-            # Options that a step does not know yet are dropped from .config
-            shutil.copy(BUILD / kernel / "config", tree / ".config")
-            make("olddefconfig", cwd=tree)
-            # The rest is compiled where a step changes it
-            if commit in (commits[0], "base"):
-                forget_objects(tree)
-            said[commit] = make("W=1", *DIRECTORIES, cwd=tree)
-            if kernel == KERNEL and commit != "base":
-                said[commit] += make("vmlinux", cwd=tree)
-    finally:
-        git(tree, "checkout", "-q", "series")
-    for commit in commits:
-        assert warnings(said[commit]) <= warnings(said["base"]), said[commit]
 
 
 def test_series_can_be_mailed() -> None:

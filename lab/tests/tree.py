@@ -45,6 +45,12 @@ def run(*command: str | Path, cwd: Path = TOP) -> subprocess.CompletedProcess[st
     )
 
 
+def git(tree: Path, *words: str) -> str:
+    done = run("git", "-C", tree, *words)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
 def silent(*command: str | Path, cwd: Path = TOP) -> None:
     """A check that succeeds and has nothing to say."""
     done = run(*command, cwd=cwd)
