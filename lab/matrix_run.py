@@ -108,7 +108,6 @@ def side_of(
     patched = old is not None
     results = hosts.at(cell, cell.place)
     case = cell.case(patched=patched)
-    results.machine(case.kind)
     stage = Stage(
         lambda: hosts.at(cell, cell.life.target).machine(case.kind),
         lambda ending: results.guest(cell.case(patched=patched, ending=ending)),

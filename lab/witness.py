@@ -26,6 +26,8 @@ TROUBLE = re.compile(
 )
 # The last that the kernel says before the suspend
 SUSPENDING = "suspending xenstore"
+# PV vCPUs of Linux 6.1 say so before their first tick: until then their clocks stand
+BEFORE_TICK = "APIC id mismatch"
 PARAMETER = "xen_tsc_reliable"
 # The kernel repeats its command line: that is no remark about a parameter
 COMMAND_LINE = re.compile(r"^(Kernel c|C|Unknown kernel c)ommand line")
@@ -253,6 +255,7 @@ class Report:
 
 def step_back(records: list[Record]) -> tuple[int, str]:
     worst, where = 0, ""
+    records = [record for record in records if BEFORE_TICK not in record.text]
     for one, two in zip(records, records[1:]):
         if one.usec - two.usec > worst:
             worst, where = one.usec - two.usec, f"{one}\n{two}"

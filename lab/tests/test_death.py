@@ -36,6 +36,13 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Im
     return Images(nothing, nothing, nothing)
 
 
+def empty_kernel(tmp_path: Path) -> Path:
+    kernel = tmp_path / "6.12" / "bzImage"
+    kernel.parent.mkdir()
+    kernel.touch()
+    return kernel
+
+
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Machine:
     images = stand_in(tmp_path, monkeypatch, script)
     return Machine(Run("fake"), images, images.dom0)
@@ -92,9 +99,7 @@ def test_a_machine_that_idled_does_not_hang(
 def test_dead_guest_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, complaint: str
 ) -> None:
-    kernel = tmp_path / "6.12" / "bzImage"
-    kernel.parent.mkdir()
-    kernel.touch()
+    kernel = empty_kernel(tmp_path)
     script = "echo ready; while read -r id rest; do echo 5 > commands/$id.out; "
     script += f"echo '{line}' > guest-g.log; echo done $id 0; done; sleep 60"
     with machine(tmp_path, monkeypatch, script) as working:
@@ -112,9 +117,7 @@ XEN_SAYS = """(XEN) d1v0 Triple fault - invoking HVM shutdown action 1
 def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a machine that died with one guest, and after guests that QEMU killed."""
     died = tmp_path / "died"
-    kernel = tmp_path / "6.12" / "bzImage"
-    kernel.parent.mkdir()
-    kernel.touch()
+    kernel = empty_kernel(tmp_path)
     (tmp_path / "nothing").touch()
     script = f"""echo ready
     if [ ! -e {died} ]; then touch {died}; echo '(XEN) Panic on CPU 0:' > console.log
@@ -171,9 +174,7 @@ def test_where_the_vcpus_are() -> None:
 def test_only_qemu_lets_guests_sleep_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, lives: int
 ) -> None:
-    kernel = tmp_path / "6.12" / "bzImage"
-    kernel.parent.mkdir()
-    kernel.touch()
+    kernel = empty_kernel(tmp_path)
     (tmp_path / "nothing").touch()
     (tmp_path / "asleep").write_text(f"{ASLEEP}\n5\n")
     script = f"""echo ready; while read -r id rest; do

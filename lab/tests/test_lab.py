@@ -6,6 +6,7 @@ recorded.report is a shortened real one, of a patched guest in the default mode.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,15 @@ def test_rates_that_disagree_are_row_3() -> None:
     for khz, agree in ((2594829, True), (2594828, False), (2597425, True)):
         report = parse(RECORDED.replace(leaf, f"{khz} 1"))
         assert report.rates_agree == agree, khz
+
+
+def test_a_vcpu_without_a_tick_has_no_time() -> None:
+    report = parse(RECORDED)
+    late = report.kmsg[-1]
+    for text, back in (("CPU1: APIC id mismatch", False), ("CPU1: well", True)):
+        report.kmsg[-1] = replace(late, usec=0, text=text)
+        assert bool(report.printk_back[0]) == back
+        assert bool(judge.judge_printk(report)) == back
 
 
 def test_printk_that_counts_the_suspend_is_wrong() -> None:

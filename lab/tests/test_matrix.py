@@ -26,7 +26,7 @@ from lab.matrix_report import html, markdown
 from lab.matrix_run import Hosts, outcome_of
 from lab.outcome import ALIVE, Outcome, Result, Side, compare
 from lab.packages import Unavailable
-from lab.tests.test_death import stand_in
+from lab.tests.test_death import empty_kernel, stand_in
 from lab.tests.test_lab import HOST, RECORDED
 from lab.witness import parse
 
@@ -154,9 +154,7 @@ def test_a_xen_that_cannot_be_had_is_skipped(
 def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a machine that died, and after guests that did."""
     died = tmp_path / "died"
-    kernel = tmp_path / "6.12" / "bzImage"
-    kernel.parent.mkdir()
-    kernel.touch()
+    kernel = empty_kernel(tmp_path)
     (tmp_path / "nothing").touch()
     script = f"""echo ready
     if [ ! -e {died} ]; then touch {died}; echo '(XEN) Panic on CPU 0:' > console.log
@@ -203,9 +201,6 @@ class Foreseen:
 
     def at(self, cell: object, place: str) -> Any:
         return self
-
-    def machine(self, kind: str) -> Any:
-        return SimpleNamespace(age=0.0, limit=0.0)
 
     def of(self, case: Case, event: Event) -> Life:
         one, two = (
