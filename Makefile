@@ -9,6 +9,7 @@ CMDLINE	 ?=
 ACCEL	 ?= tcg
 SERIES	 ?=
 KDIR	 ?=
+CONFIG	 ?=
 RUNS	 ?=
 MINUTES	 ?=
 MUTANT	 ?=
@@ -21,7 +22,7 @@ export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help boot check lab suites fuzz soak bench mutants picture kernel kernels
-.PHONY: probes all-kernels series apply clean distclean
+.PHONY: probes all-kernels series deb apply clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -40,6 +41,7 @@ help:
 	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage)'
 	@echo '  make series  the patches, in build/$(KERNEL)/series/ for git am, mail/ with a cover letter'
 	@echo '  make apply KDIR=...  apply the series to a kernel source of your own, by its version'
+	@echo '  make deb CONFIG=...  Debian packages of the kernel, from a configuration of your own'
 	@echo '  make clean   remove build/; make distclean: downloads/ too'
 	@echo
 	@echo 'Variables and their values now:'
@@ -126,6 +128,12 @@ series:
 	@scripts/setup kernel
 	@scripts/mail $(KERNEL)
 	@echo 'build/$(KERNEL)/series/*.patch are for git am, build/$(KERNEL)/mail/ is for git send-email'
+
+# Packages for the users' own machines
+deb:
+	@test -n '$(CONFIG)' || { echo 'usage: make deb CONFIG=path/to/config [KERNEL=$(KERNEL)]' >&2; exit 1; }
+	@scripts/setup deb
+	@scripts/deb $(KERNEL) '$(CONFIG)'
 
 apply:
 	@test -n '$(KDIR)' || { echo 'usage: make apply KDIR=path/to/linux [KERNEL=]' >&2; exit 1; }

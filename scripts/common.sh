@@ -61,3 +61,32 @@ need_space()
 		"$1 has $free MiB free, and this step needs about $2 MiB" \
 		"Make room there, or clone the project onto a larger disk; then run it again."
 }
+
+# progress TOTAL: make's output on stdin, how far it is on stderr.  Without a
+# total it counts; on a terminal it overwrites its line, else it is brief.
+progress()
+{
+	local total=$1 line text shown='0 steps' n=0 each=500
+
+	[ ! -t 2 ] || each=10
+
+	while IFS= read -r line; do
+		[[ $line == "  "[A-Z]* ]] || continue
+		n=$((n + 1))
+		if [ "$total" -gt 0 ]; then
+			text=$((n < total ? n * 100 / total : 99))
+			[ -t 2 ] || text=$((text / 10 * 10))
+			text="$text %"
+		else
+			text="$((n / each * each)) steps"
+		fi
+		[ "$text" != "$shown" ] || continue
+		shown=$text
+		if [ -t 2 ]; then
+			printf '\r    %s   ' "$text" >&2
+		else
+			printf '    %s\n' "$text" >&2
+		fi
+	done
+	[ ! -t 2 ] || printf '\r                \r' >&2
+}

@@ -38,6 +38,7 @@ ORDER = (
     "watch",
     "mutants",
     "fuzz",
+    "deb",
     "kunit",
     "dom0",
     "s3",
