@@ -21,8 +21,8 @@ export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES MUTANT T V
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check lab suites fuzz soak bench mutants picture kernel kernels
-.PHONY: probes all-kernels series deb apply clean distclean
+.PHONY: help boot check lab suites debug fuzz soak bench mutants picture kernel
+.PHONY: kernels probes all-kernels series deb apply clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -33,6 +33,7 @@ help:
 	@echo '               T= chooses cases as pytest -k does: T="4.14 and migrate"'
 	@echo '  make suites  clock tests of others in guests, as T= chooses: of the kernel, stress-ng,'
 	@echo '               PostgreSQL; with the series and without, before and after a restore'
+	@echo '  make debug   guests whose kernel checks its own locks and memory, over all sleeps'
 	@echo '  make fuzz    drive the policy with random inputs; RUNS= says how many'
 	@echo '  make soak    a busy guest whose TSC must be kept, for MINUTES=60'
 	@echo '  make bench   what a read of the scheduler clock costs, with the series and without'
@@ -75,6 +76,12 @@ suites:
 	@scripts/setup check
 	@$(MAKE) -s kernels
 	@python3 -m lab.suites_run
+
+debug:
+	@scripts/setup boot
+	@scripts/kernel $(KERNEL) none
+	@scripts/kernel $(KERNEL) debug
+	@python3 -m lab.debug
 
 fuzz:
 	@scripts/setup check

@@ -22,7 +22,7 @@ KEPT = re.compile(r"xen: TSC kept: (?P<reason>.*) \((?P<facts>.*)\)")
 SCHED_CLOCK = re.compile(r"xen: scheduler clock: (TSC|pvclock)")
 TROUBLE = re.compile(
     r"\bWARNING: |\bBUG: |\bOops\b|soft lockup|hard LOCKUP|18446744\d{3}"
-    r"|rcu: INFO: .* stall|blocked for more than"
+    r"|rcu: INFO: .* stall|blocked for more than|INFO: (lockdep|trying to register)"
 )
 # The last that the kernel says before the suspend
 SUSPENDING = "suspending xenstore"
