@@ -34,7 +34,7 @@ def judge_guest(case: Case, life: Life, slept: Slept) -> Findings:
         "ticks": judge_life.judge_ticks(life),
         "suspends": judge_sleep.judge_suspends(report, slept.suspends),
         "wakes": judge_sleep.judge_wakes(report, slept.wakes),
-        "sleepers": judge_sleep.judge_sleepers(report),
+        "timers": judge_sleep.judge_timers(report),
         "accounts": judge_sleep.judge_accounts(report),
     }
 

@@ -19,8 +19,17 @@ DRIFT_SECONDS = 1.0
 STAMP_SECONDS = 0.1
 
 
-def judge_sleepers(report: Report) -> list[str]:
+def judge_timers(report: Report) -> list[str]:
+    """Those of sleepers, and one that is periodic.
+
+    Once more or less is within the steps of the clock that counts its periods.
+    """
     wrong = []
+    periodic = report.periodic
+    if periodic.surplus > 1:
+        wrong.append(f"a periodic timer expired {periodic.surplus} times too often")
+    if periodic.missing > 1:
+        wrong.append(f"a periodic timer missed {periodic.missing} of its periods")
     for vcpu, seen in report.sleepers.items():
         if seen.early:
             wrong.append(f"the sleeper on vCPU {vcpu} woke early {seen.early} times")

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from lab.common import LabError
+from lab.measures import Account, Periodic, Sleeper, Steps, TimeLeaf
 from lab.records import TRACED, Event, Record, Traced
 
 CLOCKS = ("monotonic", "raw", "boottime")
@@ -31,51 +32,6 @@ BEFORE_TICK = "APIC id mismatch"
 PARAMETER = "xen_tsc_reliable"
 # The kernel repeats its command line: that is no remark about a parameter
 COMMAND_LINE = re.compile(r"^(Kernel c|C|Unknown kernel c)ommand line")
-
-
-@dataclass(frozen=True)
-class Steps:
-    """What one reader saw of one clock, in nanoseconds."""
-
-    back: int
-    back_cross: int
-    leap: int
-    before: int
-    after: int
-
-
-@dataclass(frozen=True)
-class Sleeper:
-    """How a vCPU's timers fired; late is the biggest, in nanoseconds."""
-
-    wakes: int
-    early: int
-    late: int
-
-
-@dataclass(frozen=True)
-class Account:
-    """What the kernel counted of a vCPU's time, in nanoseconds."""
-
-    back: int
-    ahead: int  # of the time that had passed
-    counted: int
-
-
-@dataclass(frozen=True)
-class TimeLeaf:
-    flags: int
-    mode: int
-    khz: int
-    incarnation: int
-
-    @property
-    def emulated(self) -> bool:
-        return bool(self.flags & 1)
-
-    @property
-    def host_reliable(self) -> bool:
-        return bool(self.flags & 2)
 
 
 @dataclass
@@ -143,6 +99,10 @@ class Report:
             vcpu: Sleeper(*map(int, self.fact(f"sleeper.{vcpu}").split()))
             for vcpu in self.vcpus
         }
+
+    @property
+    def periodic(self) -> Periodic:
+        return Periodic(*map(int, self.fact("periodic").split()))
 
     def accounts(self, name: str) -> dict[int, Account]:
         return {

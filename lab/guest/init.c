@@ -126,6 +126,7 @@ static void measure(void)
 	report_costs();
 	readers_start();
 	sleepers_start();
+	periodic_start();
 	log_line("witness: ready\n");
 	set_state("ready");
 }
@@ -202,9 +203,11 @@ static void finish(void)
 {
 	readers_run_on(1000);
 	sleepers_run_on(10);
+	periodic_run_on(2);
 	log_line("witness: finishing\n");
 	readers_report();
 	sleepers_report();
+	periodic_report();
 	report_facts("after");
 	report_programs("after");
 	report_kmsg();

@@ -106,6 +106,11 @@ void sleepers_pause(unsigned int usec);
 void sleepers_return(int cpus);
 void sleepers_report(void);
 
+/* periodic.c: a timer that expires again and again */
+void periodic_start(void);
+void periodic_run_on(unsigned int times);
+void periodic_report(void);
+
 /* spin.c: it keeps a vCPU busy, and nothing else does */
 void spin_alone(unsigned int msec);
 

@@ -59,7 +59,7 @@ def test_clocks_never_step_back(life: Life, check: Check) -> None:
 def test_timers_and_accounts_sleep_well(life: Life, check: Check) -> None:
     check(
         [
-            *judge_sleep.judge_sleepers(life.report),
+            *judge_sleep.judge_timers(life.report),
             *judge_sleep.judge_accounts(life.report),
         ]
     )

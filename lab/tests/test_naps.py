@@ -23,7 +23,7 @@ NAPS += [Nap(100.5 + at, 101.5 + at, 101.75 + at, 102.5 + at) for at in (3, 6, 9
 
 def test_recorded_sleep_is_right() -> None:
     report = parse(RECORDED)
-    assert not judge_sleep.judge_sleepers(report)
+    assert not judge_sleep.judge_timers(report)
     assert not judge_sleep.judge_accounts(report)
     assert not judge_sleep.judge_wakes(report, 1)
     assert not judge_sleep.judge_suspends(report, 1)
@@ -35,6 +35,8 @@ def test_recorded_sleep_is_right() -> None:
         ("sleeper.0 182 0 ", "sleeper.0 182 1 ", "vCPU 0 woke early 1 times"),
         ("180 0 35130462", "180 0 9000000000", "vCPU 1 woke 9000000000 ns late"),
         ("sleeper.1 180 ", "sleeper.1 0 ", "vCPU 1 never woke"),
+        ("periodic 49 0 0", "periodic 90 40 0", "expired 40 times too often"),
+        ("periodic 49 0 0", "periodic 11 0 39", "missed 39 of its periods"),
         ("0.stolen 0 0 ", "0.stolen 10000000 0 ", "stolen time steps back 10000000 ns"),
         ("1.total 0 0 ", "1.total 10000000 0 ", "total time steps back 10000000 ns"),
         ("1.stolen 0 0 ", "1.stolen 0 600000000000 ", "runs 600000000000 ns ahead"),
@@ -43,7 +45,7 @@ def test_recorded_sleep_is_right() -> None:
 def test_wrong_sleep_is_wrong(old: str, new: str, complaint: str) -> None:
     assert old in RECORDED
     report = parse(RECORDED.replace(old, new))
-    found = judge_sleep.judge_sleepers(report) + judge_sleep.judge_accounts(report)
+    found = judge_sleep.judge_timers(report) + judge_sleep.judge_accounts(report)
     assert len(found) == 1 and complaint in found[0], found
 
 

@@ -133,7 +133,7 @@ def test_there_and_back(trusted: Results, settings: Settings, tell: Tell) -> Non
         *judge_life.judge_ticks(life),
         *judge_sleep.judge_suspends(report, 2),
         *judge_sleep.judge_wakes(report, 2),
-        *judge_sleep.judge_sleepers(report),
+        *judge_sleep.judge_timers(report),
         *judge_sleep.judge_accounts(report),
     ]
     check(TOUR, life, problems)
