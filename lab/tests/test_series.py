@@ -14,6 +14,8 @@ from lab.common import BUILD, KERNEL, TOP
 from lab.tests.tree import BUILT, KERNELS, PATCHES, TREE, added, git, mails, run
 from lab.tests.tree import steps, tracked, tree_of
 
+# A brace, an #include, and the call of a function: what a hook is made of
+GLUE = re.compile(r"\W*(return( 0)?|else)?\W*|#include .*|[\w.]+\(\);")
 # Of this project's lab, and so none of the kernel's
 LAB_PAGES = "Documentation/lab/"
 
@@ -73,6 +75,25 @@ def test_patch_holds_hooks_only(patch: Path) -> None:
         lines = hunk.split("\ndiff --git")[0].splitlines()
         context = [line[:1] in (" ", "") for line in lines]
         assert False in context[:4] and False in context[-4:], hunk
+
+
+def test_no_logic_is_there_twice() -> None:
+    """In hooks for different kernels, or in hooks and in the files that are added."""
+    where: dict[str, set[str]] = {}
+    for patch in PATCHES:
+        hooks = re.findall(r"^\+(?!\+\+)(.*)", patch.read_text(), re.M)
+        for line in hooks:
+            where.setdefault(line.strip(), set()).add(str(patch))
+    for name in added(PATCHES):
+        if name.endswith(".c"):
+            for line in (TOP / name).read_text().splitlines():
+                where.setdefault(line.strip(), set()).add(name)
+    twice = {
+        line: names
+        for line, names in where.items()
+        if len(names) > 1 and any(name.endswith(".patch") for name in names)
+    }
+    assert not [line for line in twice if not GLUE.fullmatch(line)]
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
