@@ -37,8 +37,8 @@ class Settings:
     cmdline: str
     # The name of an error that the kernel with the series has
     mutant: str = ""
-    # It checks its own locks and memory
-    debug: bool = False
+    # What it checks of itself: "debug", or "kasan"
+    checks: str = ""
 
     @property
     def patched(self) -> Path:
@@ -51,7 +51,7 @@ class Settings:
     def image(self, *, patched: bool = True, probe: bool = False) -> Path:
         """One of the kernels that scripts/kernel builds."""
         words = [*([] if patched else ["none"]), *(["probe"] * probe)]
-        words = ["debug"] * (self.debug and patched) + words
+        words = [self.checks] * (self.checks != "" and patched) + words
         mutant = self.mutant if patched else ""
         names = [self.kernel, *words, *([mutant] if mutant else [])]
         image = BUILD / "-".join(names) / "bzImage"

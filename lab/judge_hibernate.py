@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import re
+
 from lab.common import LabError
 from lab.life import Life
 from lab.records import Record
 
+# Up to Linux 6.12 the second line comes, too
+LAST_WORDS = re.compile(r"CPU \d+ is now offline|Creating image")
 # A shorter sleep tells nothing
 SLEEP_NS = 1_000_000_000
 
@@ -14,11 +18,10 @@ SLEEP_NS = 1_000_000_000
 def over_sleep(life: Life) -> tuple[Record, Record]:
     """The last record before the image and the first after it."""
     records = life.report.kmsg
-    for one, two in zip(records, records[1:]):
-        if two.text.startswith("Enabling non-boot CPUs"):
-            before = [r for r in records if "Creating image" in r.text]
-            if before:
-                return before[0], two
+    before = [record for record in records if LAST_WORDS.search(record.text)]
+    after = [r for r in records if r.text.startswith("Enabling non-boot CPUs")]
+    if before and after:
+        return before[-1], after[0]
     raise LabError("the guest was not an image, or did not wake up from it")
 
 

@@ -176,7 +176,9 @@ class Guest:
 
     @property
     def save_command(self) -> str:
-        return f"xl save {self.name} /run/{self._file}"
+        """A file that was cut short would take the room of those that follow."""
+        file = f"/run/{self._file}"
+        return f"xl save {self.name} {file} || {{ rm -f {file}; false; }}"
 
     @property
     def restore_command(self) -> str:
