@@ -21,6 +21,7 @@ from lab.tests.recorded import Tool, build
 # The fast ones first
 ORDER = (
     "lint",
+    "cocci",
     "docs",
     "lab",
     "death",
