@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.common import TOP
+from lab.common import BUILD, TOP
 from lab.tests.tree import BUILT, PATCHES, TREE, added, mails, make, run, silent
 from lab.tests.tree import tracked, tree_of
 
@@ -78,7 +78,7 @@ def test_kernel_doc() -> None:
 def about_ours(said: str) -> str:
     lines = said.splitlines()
     told = [line for line in lines if "warning:" in line or "error:" in line]
-    return "\n".join(line for line in told if line.startswith(tuple(SOURCES)))
+    return "\n".join(line for line in told if line.startswith((*SOURCES, *OBJECTS)))
 
 
 @pytest.mark.parametrize("kernel", BUILT)
@@ -89,6 +89,17 @@ def test_w1(kernel: str) -> None:
     assert OBJECTS and not about_ours(said), about_ours(said)
     for name in OBJECTS:
         assert f"CC      {name}" in said, f"the compiler did not look at {name}"
+
+
+@pytest.mark.parametrize("kernel", BUILT)
+def test_objtool(kernel: str) -> None:
+    """When the kernel was linked it looked for what noinstr code must not call."""
+    config = (BUILD / kernel / "config").read_text().splitlines()
+    assert "CONFIG_NOINSTR_VALIDATION=y" in config
+    said = (BUILD / kernel / "build.log").read_text()
+    assert "  LD      vmlinux.o\n" in said, "it did not look"
+    complaints = [line for line in said.splitlines() if "warning: objtool" in line]
+    assert not complaints, "\n".join(complaints)
 
 
 @pytest.mark.parametrize("kernel", BUILT)
