@@ -27,7 +27,7 @@
  * How long progress adds up, so that a rate that is off by some percent makes a
  * gap, but one that is off by what the tolerance for rates allows does not.
  */
-#define XEN_TSC_WINDOW_NS	(10 * NSEC_PER_SEC)
+#define XEN_TSC_WINDOW_NS	(10LL * NSEC_PER_SEC)
 
 /* More progress than that (24 days) is as good as that: its ns fit in 52 bits */
 #define XEN_TSC_PROGRESS_MS	BIT(31)

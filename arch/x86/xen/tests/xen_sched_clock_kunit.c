@@ -18,7 +18,8 @@
 #include "../sched_clock_source.h"
 
 #define KHZ	2300000U
-#define SECOND	((u64)KHZ * 1000)
+#define SECOND	((u64)KHZ * 1000)	/* in cycles */
+#define SEC	((u64)NSEC_PER_SEC)	/* in ns */
 #define DAY	86400ULL
 
 /* What the sources count: the tests say so */
@@ -38,7 +39,7 @@ static void set_counts(u64 pvclock, u64 tsc)
 /* Some seconds pass */
 static void pass(u64 seconds)
 {
-	counts[XEN_SCHED_CLOCK_PVCLOCK] += seconds * NSEC_PER_SEC;
+	counts[XEN_SCHED_CLOCK_PVCLOCK] += seconds * SEC;
 	counts[XEN_SCHED_CLOCK_TSC] += seconds * SECOND;
 }
 
@@ -76,7 +77,7 @@ static void xen_sched_clock_scales_cycles(struct kunit *test)
 		for (seconds = 1; seconds < 3000 * DAY; seconds *= 60)
 			expect_about(test,
 				     xen_sched_clock_value(&data, seconds * rates[i] * 1000),
-				     seconds * NSEC_PER_SEC);
+				     seconds * SEC);
 	}
 }
 
@@ -84,28 +85,28 @@ static void xen_sched_clock_starts_at_zero(struct kunit *test)
 {
 	struct xen_sched_clock clock;
 
-	set_counts(DAY * NSEC_PER_SEC, 0);
+	set_counts(DAY * SEC, 0);
 	start(&clock, XEN_SCHED_CLOCK_PVCLOCK, 0);
 	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 0);
 	pass(7);
-	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 7 * NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 7 * SEC);
 }
 
 static void xen_sched_clock_changes_source(struct kunit *test)
 {
 	struct xen_sched_clock clock;
 
-	set_counts(300 * DAY * NSEC_PER_SEC, 5 * SECOND);
+	set_counts(300 * DAY * SEC, 5 * SECOND);
 	start(&clock, XEN_SCHED_CLOCK_PVCLOCK, 0);
 	pass(3);
 	xen_sched_clock_choose(&clock, XEN_SCHED_CLOCK_TSC, xen_sched_clock_now(&clock));
-	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 3 * NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 3 * SEC);
 	pass(3);
-	expect_about(test, xen_sched_clock_now(&clock), 6 * NSEC_PER_SEC);
-	xen_sched_clock_choose(&clock, XEN_SCHED_CLOCK_PVCLOCK, 6 * NSEC_PER_SEC);
-	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 6 * NSEC_PER_SEC);
+	expect_about(test, xen_sched_clock_now(&clock), 6 * SEC);
+	xen_sched_clock_choose(&clock, XEN_SCHED_CLOCK_PVCLOCK, 6 * SEC);
+	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 6 * SEC);
 	pass(3);
-	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 9 * NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 9 * SEC);
 }
 
 /* How long the sources have counted before a sleep and after it, in seconds */
@@ -133,21 +134,21 @@ KUNIT_ARRAY_PARAM(sleep, sleep_cases, sleep_case_desc);
 static void sleep_on(struct kunit *test, enum xen_sched_clock_source source)
 {
 	const struct sleep_case *c = test->param_value;
-	const u64 value = 42 * NSEC_PER_SEC;
+	const u64 value = 42 * SEC;
 	struct xen_sched_clock clock;
 
-	set_counts(c->pvclock_before * NSEC_PER_SEC, c->tsc_before * SECOND);
+	set_counts(c->pvclock_before * SEC, c->tsc_before * SECOND);
 	start(&clock, source, value);
 	xen_sched_clock_hold(&clock, 0);
 	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), value);
 	pass(1);
 	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), value);
-	set_counts(c->pvclock_after * NSEC_PER_SEC, c->tsc_after * SECOND);
+	set_counts(c->pvclock_after * SEC, c->tsc_after * SECOND);
 	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), value);
 	xen_sched_clock_release(&clock);
 	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), value);
 	pass(1);
-	expect_about(test, xen_sched_clock_now(&clock), value + NSEC_PER_SEC);
+	expect_about(test, xen_sched_clock_now(&clock), value + SEC);
 }
 
 static void xen_sched_clock_sleeps_on_pvclock(struct kunit *test)
@@ -189,7 +190,7 @@ static void xen_sched_clock_sleeps_within_sleep(struct kunit *test)
 	xen_sched_clock_release(&clock);
 	pass(1);
 	xen_sched_clock_release(&clock);
-	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 10 + NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 10 + SEC);
 }
 
 static void xen_sched_clock_held_ahead(struct kunit *test)
@@ -220,7 +221,7 @@ static void xen_sched_clock_changes_source_asleep(struct kunit *test)
 	counts[XEN_SCHED_CLOCK_TSC] = U64_MAX;
 	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 10);
 	pass(1);
-	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 10 + NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 10 + SEC);
 }
 
 /* A reader that has been stopped between its loads */

@@ -4,6 +4,7 @@
 
 #include <linux/kernel.h>
 #include <linux/limits.h>
+#include <linux/math64.h>
 #include <linux/string.h>
 #include <linux/time64.h>
 
@@ -134,7 +135,7 @@ static void test_drift(struct kunit *test)
 		for (elapsed = 0, i = 0; elapsed < 86400 * SEC; i++) {
 			struct xen_tsc_look look =
 				look_after(TSC, PVCLOCK, elapsed,
-					   elapsed / 1000000 * ppm);
+					   div_s64(elapsed, 1000000) * ppm);
 
 			KUNIT_ASSERT_TRUE_MSG(test,
 					      xen_tsc_watch(&watch, &look, KHZ, &gap),
@@ -154,7 +155,7 @@ static s64 noticed_after(unsigned int percent)
 	for (elapsed = 0; elapsed < 3600 * SEC; elapsed += 4 * MSEC) {
 		struct xen_tsc_look look =
 			look_after(TSC, PVCLOCK, elapsed,
-				   elapsed / 100 * percent - elapsed);
+				   div_s64(elapsed, 100) * percent - elapsed);
 
 		if (!xen_tsc_watch(&watch, &look, KHZ, &gap))
 			return elapsed;
