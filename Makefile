@@ -21,8 +21,8 @@ export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES MUTANT T V
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check lab suites debug fuzz soak bench mutants picture kernel
-.PHONY: kernels probes all-kernels series deb apply clean distclean
+.PHONY: help boot check lab suites debug fuzz soak bench mutants prefixes picture
+.PHONY: kernel kernels probes all-kernels series deb apply clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -38,6 +38,7 @@ help:
 	@echo '  make soak    a busy guest whose TSC must be kept, for MINUTES=60'
 	@echo '  make bench   what a read of the scheduler clock costs, with the series and without'
 	@echo '  make mutants puts errors into the series: each must be seen by a test; MUTANT= names some'
+	@echo '  make prefixes builds each prefix of the series in configurations as T= chooses, and boots it'
 	@echo '  make picture draws the picture of the README anew, from a run'
 	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage)'
 	@echo '  make series  the patches, in build/$(KERNEL)/series/ for git am, mail/ with a cover letter'
@@ -98,6 +99,11 @@ mutants:
 	@scripts/setup check
 	@$(MAKE) -s probes
 	@python3 -m lab.mutants
+
+prefixes:
+	@scripts/setup check
+	@$(MAKE) -s kernels
+	@python3 -m lab.prefixes
 
 bench:
 	@scripts/setup check

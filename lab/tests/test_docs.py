@@ -197,6 +197,6 @@ def test_htmldocs(tmp_path: Path) -> None:
         there = TREE / page.relative_to(TOP)
         assert there.read_bytes() == page.read_bytes(), "build the kernel first"
     where = ("SPHINXDIRS=virt/xen", f"BUILDDIR={tmp_path}")
-    said = make("htmldocs", *where)
+    said = make("htmldocs", *where, cwd=TREE)
     assert not complaints(said), said
     assert "TSC" in (tmp_path / "virt/xen/clocks.html").read_text()

@@ -1,78 +1,78 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Each step of the series builds, for each kernel."""
+"""Each step of the series builds, for each kernel, in the lab's configuration."""
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from lab.common import BUILD
-from lab.tests.tree import KERNELS, git, make, run, tree_of
-
-# Where the series adds and changes code
-DIRECTORIES = ["arch/x86/xen/", "drivers/xen/", "kernel/sched/", "kernel/time/"]
-
-
-def warnings(said: str) -> set[str]:
-    return {line for line in said.splitlines() if "warning:" in line}
-
-
-def forget_objects(tree: Path) -> None:
-    """So that all that there is to say is said."""
-    for name in DIRECTORIES:
-        for path in (tree / name).rglob("*.o"):
-            path.unlink()
-
-
-def symbols(tree: Path) -> tuple[set[str], set[str]]:
-    """What the code there defines, and what it wants.
-
-    An object that has no source is that of a later step.
-    """
-    objects = [path for name in DIRECTORIES for path in (tree / name).rglob("*.o")]
-    of_now = [
-        path
-        for path in objects
-        if any(path.with_suffix(suffix).exists() for suffix in (".c", ".S"))
-    ]
-    done = run("nm", *of_now)
-    assert done.returncode == 0, done.stdout
-    defined = set(re.findall(r"^[0-9a-f]+ \w (\S+)$", done.stdout, re.M))
-    return defined, set(re.findall(r"^ +U (\S+)$", done.stdout, re.M))
+from lab.linux import git
+from lab.prefix_build import Prefixes
+from lab.tests.tree import KERNELS, tree_of
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_prefix_builds(kernel: str) -> None:
     """And says no more than the kernel without the series does.
 
-    It uses nothing that a later step brings.  Begins with the last, whose objects
-    are there: some steps change headers that most objects depend on.
+    It uses nothing that a later step brings.
     """
     tree = tree_of(kernel)
     shutil.rmtree(tree / ".git/rebase-apply", ignore_errors=True)
-    commits = git(tree, "rev-list", "base..series").split()
-    lines = (BUILD / kernel / "System.map").read_text().splitlines()
-    elsewhere = {line.split()[2] for line in lines}
-    said = {}
+    prefixes = Prefixes(tree, BUILD / kernel / "config")
     try:
-        for commit in [*commits, "base"]:
-            git(tree, "checkout", "-q", "--detach", commit)
-            # Options that a step does not know yet are dropped from .config
-            shutil.copy(BUILD / kernel / "config", tree / ".config")
-            make("olddefconfig", cwd=tree)
-            # The rest is compiled where a step changes it
-            if commit in (commits[0], "base"):
-                forget_objects(tree)
-            said[commit] = make("W=1", *DIRECTORIES, cwd=tree)
-            defined, wanted = symbols(tree)
-            if commit == commits[0]:
-                elsewhere -= defined
-            lacking = wanted - defined - elsewhere
-            assert not lacking, (git(tree, "log", "-1", "--format=%s"), lacking)
+        prefixes.build_base()
+        wrong = {commit: prefixes.build(commit) for commit in prefixes.steps}
     finally:
-        git(tree, "checkout", "-q", "series")
-    for commit in commits:
-        assert warnings(said[commit]) <= warnings(said["base"]), said[commit]
+        git(tree, "checkout", "-q", "--force", "series")
+    for commit, symbols in prefixes.lacking(BUILD / kernel / "System.map").items():
+        wrong[commit] += [f"{symbol} is not there" for symbol in symbols]
+    told = {prefixes.subject(commit): wrong[commit] for commit in prefixes.steps}
+    assert {subject: problems for subject, problems in told.items() if problems} == {}
+
+
+MAKEFILE = """
+olddefconfig:
+kernel/sched/ kernel/time/:
+\tfor file in $@*.c; do cc -Wall -c $$file -o $${file%.c}.o || exit; done
+.PHONY: kernel/sched/ kernel/time/
+"""
+OLD = "int old(void) { int unused; return 0; }\n"
+# The code of some steps, and what is wrong with each
+STEPS = {
+    "int a(void) { return 0; }\n": "",
+    "int later(void);\nint a(void) { return later(); }\n": "later",
+    "int later(void) { int bad; return 1; }\nint a(void) { return later(); }\n": "bad",
+    "int later(void) { return missing; }\n": "missing",
+    "int later(void) { return 1; }\nint a(void) { return later(); }\n": "",
+}
+
+
+def test_what_is_wrong_is_found(tmp_path: Path) -> None:
+    """In a tree that is made like the kernel's, without Xen."""
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "config", "user.name", "they")
+    git(tmp_path, "config", "user.email", "they@example.com")
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    (tmp_path / "config").write_text("")
+    for name in ("sched", "time"):
+        (tmp_path / "kernel" / name).mkdir(parents=True)
+        (tmp_path / "kernel" / name / f"{name}.c").write_text(OLD)
+    for number, text in enumerate(["", *STEPS]):
+        (tmp_path / "kernel/time/new.c").write_text(text)
+        git(tmp_path, "add", "-A", "Makefile", "kernel/*.c")
+        git(tmp_path, "commit", "-qm", f"step {number}")
+        if not number:
+            git(tmp_path, "tag", "base")
+    prefixes = Prefixes(tmp_path, tmp_path / "config", "HEAD")
+    prefixes.build_base()
+    wrong = [prefixes.build(commit) for commit in prefixes.steps]
+    (tmp_path / "map").write_text("0 T later\n1 T a\n2 T old\n")
+    lacking = prefixes.lacking(tmp_path / "map")
+    wrong = [found + lacking.get(c, []) for c, found in zip(prefixes.steps, wrong)]
+    for problems, word in zip(wrong, STEPS.values()):
+        assert bool(problems) == bool(word), wrong
+        assert word in "".join(problems)

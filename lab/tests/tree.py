@@ -3,15 +3,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 from lab.common import BUILD, KERNEL, TOP, output
-
-
-def tree_of(kernel: str) -> Path:
-    return BUILD / kernel / "linux"
+from lab.linux import git as git, make as make, tree_of as tree_of
 
 
 def kernels() -> list[str]:
@@ -45,37 +41,12 @@ def run(*command: str | Path, cwd: Path = TOP) -> subprocess.CompletedProcess[st
     )
 
 
-def git(tree: Path, *words: str) -> str:
-    done = run("git", "-C", tree, *words)
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
 def silent(*command: str | Path, cwd: Path = TOP) -> None:
     """A check that succeeds and has nothing to say."""
     done = run(*command, cwd=cwd)
     words = " ".join(map(str, command))
     assert done.returncode == 0, f"{words}\n{done.stdout}"
     assert done.stdout.strip() == "", f"{words}\n{done.stdout}"
-
-
-def make(*targets: str, cwd: Path = TREE) -> str:
-    """Run the kernel's make, free of the variables of a make around this."""
-    environ = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "V")
-    }
-    done = subprocess.run(
-        ["make", f"-j{os.cpu_count()}", "LOCALVERSION=", *targets],
-        cwd=cwd,
-        env=environ,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert done.returncode == 0, f"make {' '.join(targets)}\n{done.stdout}"
-    return done.stdout
 
 
 def tracked(*patterns: str) -> list[str]:

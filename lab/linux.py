@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kernel trees that scripts/kernel makes: git and make in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from lab.common import BUILD, LabError
+
+TOLD = 12
+
+
+def tree_of(kernel: str) -> Path:
+    return BUILD / kernel / "linux"
+
+
+def git(tree: Path, *words: str) -> str:
+    # It would pack a hundred thousand objects, beside whatever else is going on
+    command = ["git", "-C", str(tree), "-c", "gc.auto=0", *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise LabError(f"git {' '.join(words)} failed in {tree}:\n{done.stderr}")
+    return done.stdout
+
+
+def make(*targets: str, cwd: Path) -> str:
+    """Run the kernel's make, free of the variables of a make around this."""
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "V")
+    }
+    done = subprocess.run(
+        ["make", f"-j{os.cpu_count()}", "LOCALVERSION=", *targets],
+        cwd=cwd,
+        env=environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    if done.returncode:
+        lines = done.stdout.splitlines()
+        why = [line for line in lines if re.search(r"error|undefined|\*\*\*", line)]
+        told = "\n".join(f"    {line}" for line in (why or lines)[:TOLD])
+        raise LabError(f"make {' '.join(targets)} failed in {cwd}:\n{told}")
+    return done.stdout
