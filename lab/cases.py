@@ -46,6 +46,8 @@ class Case:
     spin: int = 0
     # In MiB
     memory: int = 64
+    # It has a connection to dom0
+    network: bool = False
     # Another Linux than that of the settings
     linux: str = ""
 
@@ -160,6 +162,7 @@ class Results:
             cmdline=case.cmdline,
             kind=case.kind,
             itsc=case.itsc,
+            network=case.network,
             memory=case.memory,
         )
 

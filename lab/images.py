@@ -22,6 +22,7 @@ from lab.packages import Tree
 IMAGES = LAB / "images"
 HERE = Path(__file__).resolve().parent
 DOM0_SOURCES = [HERE / "dom0" / "vtsc.c"]
+DOM0_SCRIPTS = {"init": "init", "etc/xen/scripts/vif": "vif"}
 TOOL = TOP / "tools" / "xen-clock"
 TOOL_SOURCES = [TOOL / "Makefile", *sorted(TOOL.rglob("*.[ch]"))]
 TOOL_SOURCES += sorted((TOP / "arch/x86/xen").glob("tsc_policy.[ch]"))
@@ -115,7 +116,8 @@ def dom0_initramfs(kernel: str, tools: bytes, headers: bytes) -> bytes:
         archive.file("bin/vtsc", compiled(DOM0_SOURCES, f"-I{directory}"))
     archive.file("bin/xen-clock", users_tool())
     archive.file("bin/tsc-selftest", selftest(kernel))
-    archive.file("init", (HERE / "dom0" / "init").read_bytes())
+    for name, source in DOM0_SCRIPTS.items():
+        archive.file(name, (HERE / "dom0" / source).read_bytes())
     archive.symlink("bin/sh", "busybox")
     return tools + archive.compressed()
 
@@ -139,14 +141,14 @@ def make_images(xen: Xen, kernel: str) -> Images:
         make_hypervisor(xen, directory)
         tools = (directory / TOOLS_ARCHIVE).read_bytes()
         cpio = (HERE / "cpio.py").read_bytes()
-        init = (HERE / "dom0" / "init").read_bytes()
         headers = (directory / HEADERS).read_bytes()
         compiler = [cpio, " ".join(CFLAGS).encode()]
         shared = [*TOOL_SOURCES, *SELFTEST_SOURCES]
         compiler += [source.read_bytes() for source in shared]
         compiler += [kernel.encode()]
-        inputs = [*compiler, init, tools, headers]
-        inputs += [source.read_bytes() for source in DOM0_SOURCES]
+        scripts = [HERE / "dom0" / name for name in DOM0_SCRIPTS.values()]
+        inputs = [*compiler, tools, headers]
+        inputs += [source.read_bytes() for source in [*scripts, *DOM0_SOURCES]]
         rebuild(images.dom0, inputs, lambda: dom0_initramfs(kernel, tools, headers))
         inputs = compiler + [source.read_bytes() for source in GUEST_SOURCES]
         rebuild(images.guest, inputs, lambda: guest_initramfs(kernel))

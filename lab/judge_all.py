@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab import judge, judge_life, judge_sleep
+from lab import judge, judge_connection, judge_life, judge_sleep
 from lab.cases import Case
 from lab.hosts import Host
 from lab.judge_selftest import judge_selftest
@@ -26,7 +26,7 @@ class Slept:
 def judge_guest(case: Case, life: Life, slept: Slept) -> Findings:
     """What holds for a kernel with the series and for one without it."""
     report = life.report
-    return {
+    findings = {
         "kind": judge.judge_kind(report, case.kind),
         "printk": judge.judge_printk(report),
         "clocks": judge.judge_clocks(report, suspended=slept.wakes > 0),
@@ -37,6 +37,9 @@ def judge_guest(case: Case, life: Life, slept: Slept) -> Findings:
         "timers": judge_sleep.judge_timers(report),
         "accounts": judge_sleep.judge_accounts(report),
     }
+    if case.network:
+        findings["connection"] = judge_connection.judge_connection(report)
+    return findings
 
 
 def judge_series(

@@ -216,6 +216,8 @@ def live(
             guest.wait_state("spun")
         measure(guest)
         stage("measured, its readers run")
+        if guest.network:
+            guest.connect()
         outside["before"] = guest.outside()
         event(guest)
         stage("saved and restored" if event is save_and_restore else "lived on")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.hang import where_it_is
 from lab.log import Log
+from lab.network import CONNECT, VIF, serve
 from lab.outside import Outside, read_outside
 from lab.qemu import (
     GUEST_QUIET_LIMIT,
@@ -46,12 +47,14 @@ class Guest:
         tsc_mode: str = "",
         cmdline: str = "",
         itsc: bool = False,
+        network: bool = False,
         vcpus: int = 2,
         memory: int = 64,
     ) -> None:
         self.machine = machine
         self.name = name
         self.vcpus = vcpus
+        self.network = network
         self.domid = -1
         # When it was unpaused last, in seconds by dom0's clock
         self.unpaused = 0.0
@@ -72,6 +75,8 @@ class Guest:
         ]
         if itsc or machine.host.itsc:
             config.append('cpuid = "host,invtsc=1"')
+        if network:
+            config.append(VIF)
         if tsc_mode:
             config.append(f'tsc_mode = "{tsc_mode}"')
         machine.run.path(f"{name}.cfg").write_text("\n".join(config) + "\n")
@@ -145,6 +150,12 @@ class Guest:
     def phase(self, phase: str) -> None:
         path = f"/local/domain/{self.domid}/data/phase"
         self.machine.must(f"xenstore-write {path} '{phase}'")
+
+    def connect(self) -> None:
+        """To the dom0 that it has now."""
+        serve(self.machine)
+        self.phase(CONNECT)
+        self.wait_state("connected")
 
     @property
     def ticks(self) -> list[Tick]:

@@ -11,6 +11,7 @@
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
  *   online N		online N	has so many vCPUs, its readers on each of them
+ *   connect OWN PEER PORT	connected	has a TCP connection, the address OWN is its own
  *   spin MSEC		spun		had a vCPU for itself for so long
  *   trace CLOCK		tracing		ftrace records what printk says
  *   watch		watching	xen-clock watch runs until the report
@@ -169,6 +170,12 @@ static void wait_online(long cpus)
 	set_state(state);
 }
 
+static void connect_to(const char *own, const char *peer, unsigned int port)
+{
+	connection_start(own, peer, port);
+	set_state("connected");
+}
+
 static void spin_for(unsigned int msec)
 {
 	spin_alone(msec);
@@ -204,6 +211,7 @@ static void finish(void)
 	readers_run_on(1000);
 	sleepers_run_on(10);
 	periodic_run_on(2);
+	connection_report(10);
 	log_line("witness: finishing\n");
 	readers_report();
 	sleepers_report();
@@ -218,7 +226,7 @@ static void finish(void)
 
 int main(void)
 {
-	char phase[32] = "", name[32], when[32];
+	char phase[32] = "", name[32], when[32], peer[32];
 	unsigned int number;
 
 	mount_or_die("proc", "/proc");
@@ -244,6 +252,8 @@ int main(void)
 			choose(name);
 		else if (sscanf(phase, "online %u", &number) == 1)
 			wait_online(number);
+		else if (sscanf(phase, "connect %31s %31s %u", name, peer, &number) == 3)
+			connect_to(name, peer, number);
 		else if (sscanf(phase, "spin %u", &number) == 1)
 			spin_for(number);
 		else if (sscanf(phase, "trace %31s", name) == 1)

@@ -111,6 +111,10 @@ void periodic_start(void);
 void periodic_run_on(unsigned int times);
 void periodic_report(void);
 
+/* connection.c: to dom0, at these addresses */
+void connection_start(const char *own, const char *peer, unsigned int port);
+void connection_report(unsigned long trips);
+
 /* spin.c: it keeps a vCPU busy, and nothing else does */
 void spin_alone(unsigned int msec);
 

@@ -29,6 +29,7 @@ ORDER = (
     "xens",
     "lifecycles",
     "matrix",
+    "connection",
     "suites",
     "naps",
     "story",
