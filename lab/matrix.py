@@ -62,6 +62,8 @@ class Lifecycle:
     slept: Slept
     words: str = STRICT
     memory: int = 64
+    # It keeps a connection to dom0
+    network: bool = False
     # The place that it goes to
     target: str = ""
     # Its clock is drawn
@@ -88,15 +90,15 @@ def jump_findings(life: Life) -> Findings:
 ONCE = Slept(suspends=1, wakes=1)
 STAYED = Slept(suspends=1)
 LIFECYCLES = {
-    "save": Lifecycle(always(save), ONCE),
-    "checkpoint": Lifecycle(always(checkpoint), STAYED),
+    "save": Lifecycle(always(save), ONCE, network=True),
+    "checkpoint": Lifecycle(always(checkpoint), STAYED, network=True),
     "pause": Lifecycle(always(pause), Slept(), words=""),
     "replug": Lifecycle(always(replug), ONCE),
     "reboot": Lifecycle(always(Reboot()), ONCE),
     "crowd": Lifecycle(crowd, ONCE, words=""),
-    "migrate": Lifecycle(always(migrate), ONCE, drawn=True),
+    "migrate": Lifecycle(always(migrate), ONCE, network=True, drawn=True),
     "failed-save": Lifecycle(always(failed_save), STAYED),
-    "failed-migration": Lifecycle(always(failed_migration), STAYED),
+    "failed-migration": Lifecycle(always(failed_migration), STAYED, network=True),
     "move-1ghz": Lifecycle(
         lambda stage: Move(stage.target()), ONCE, words="", target="1ghz", drawn=True
     ),
@@ -181,6 +183,7 @@ class Cell:
             kind=mode.kind,
             itsc=mode.itsc,
             memory=self.life.memory,
+            network=self.life.network,
         )
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from lab import judge, judge_sleep
 from lab.boot import Settings
-from lab.cases import Case, explain
+from lab.cases import NONSENSE, Case, explain
+from lab.judge_connection import judge_connection
 from lab.judge_life import out_of_use
 from lab.judge_selftest import judge_selftest
 from lab.judge_sysfs import judge_sysfs
@@ -63,6 +64,11 @@ def test_timers_and_accounts_sleep_well(life: Life, check: Check) -> None:
             *judge_sleep.judge_accounts(life.report),
         ]
     )
+
+
+@pytest.mark.parametrize("case", [NONSENSE], ids=str, scope="session")
+def test_its_connection_is_kept(life: Life, check: Check) -> None:
+    check(judge_connection(life.report))
 
 
 def test_time_leaf_agrees_with_xen(
