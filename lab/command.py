@@ -14,6 +14,10 @@ from lab.qmp import SOCKET as QMP_SOCKET
 # tasks the vector registers of others: xl crashed, now and then, and orders to
 # dom0 arrived maimed.  Xen's PVH guests get on with neither RDTSCP nor PKU there.
 CPU = "max,-smap,-xsave,-rdtscp,-pku"
+# In the run's directory
+CARD, CABLE = "card.sock", "cable.sock"
+# The fewer packets, the faster
+MTU = 16000
 # TCG's TSC has one rate, never stops and is the same on all CPUs, but TCG does
 # not say so.  QEMU warns that it cannot offer the bit, and then offers it.
 INVARIANT_TSC = "invtsc=on,x-force-features=on"
@@ -36,6 +40,19 @@ def debugger(host: Host) -> list[str]:
     return ["-chardev", path, "-gdb", "chardev:gdb", "-S"]
 
 
+def network_card(host: Host) -> list[str]:
+    """Ethernet over two sockets; the other host's is a link, made when it is there.
+
+    Without vectors of its own: Xen loses an MSI that QEMU sends while it is moved to
+    another CPU ("No irq handler for vector"), and the card's driver waits for ever.
+    """
+    if not host.wired:
+        return []
+    ends = f"local.type=unix,local.path={CARD},remote.type=unix,remote.path={CABLE}"
+    card = f"virtio-net-pci,netdev=cable,host_mtu={MTU},vectors=0,romfile="
+    return ["-netdev", f"dgram,id=cable,{ends}", "-device", card]
+
+
 def qemu_command(images: Images, dom0_kernel: Path, host: Host) -> list[str]:
     return [
         # The kernel kills QEMU with us, however we end; -no-reboot ends it with Xen
@@ -53,5 +70,6 @@ def qemu_command(images: Images, dom0_kernel: Path, host: Host) -> list[str]:
         *("-fsdev", "local,id=share,path=.,security_model=none"),
         *("-device", "virtio-9p-pci,fsdev=share,mount_tag=share"),
         *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
+        *network_card(host),
         *debugger(host),
     ]

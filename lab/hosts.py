@@ -51,6 +51,8 @@ class Host:
     # Xen believes to have been up for so many seconds when it boots
     uptime: int = 0
     cpus: int = 2
+    # Another host can be at the other end of its cable
+    wired: bool = False
 
     def for_guests(self, kind: str) -> Host:
         """With one CPU for PVH guests: what kills them, see EMULATOR_FAULT, takes a

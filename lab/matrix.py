@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable
 
 from lab.cases import Case
@@ -15,11 +15,13 @@ from lab.judge_life import judge_jump, judge_standstill
 from lab.life import Event, Jump, Life, Move, checkpoint, hibernate
 from lab.lifecycles import Crowd, Reboot, pause, replug, save
 from lab.qemu import Machine
-from lab.sleep import STRICT, failed_migration, failed_save, migrate
+from lab.sleep import STRICT, ThereAndBack, failed_migration, failed_save, migrate
 from lab.xen import Guest
 
 # The hosts of the lab, and one whose Xen has been up for some time already
 PLACES = {**HOSTS, "older": HOSTS["untrusted"].older(1000)}
+# Two that are joined by a cable
+PLACES["joined"] = PLACES["beside"] = replace(HOSTS["untrusted"], wired=True)
 ADVICE = "clocksource=tsc tsc=reliable"
 NEIGHBOURS = 3
 JUMP_NS = -15_000_000_000
@@ -105,6 +107,12 @@ LIFECYCLES = {
     "move-older": Lifecycle(
         lambda stage: Move(stage.target()), ONCE, target="older", drawn=True
     ),
+    "between-hosts": Lifecycle(
+        lambda stage: ThereAndBack(stage.target()),
+        Slept(suspends=2, wakes=2),
+        network=True,
+        target="beside",
+    ),
     "jump": Lifecycle(always(Jump(JUMP_NS)), Slept(), words="", also=jump_findings),
     "hibernate": Lifecycle(
         always(hibernate),
@@ -140,6 +148,7 @@ ROWS = (
     Row("trusted", "pv", "move-1ghz"),
     Row("itsc", "pv-itsc-advised", "save"),
     Row("itsc", "pv-itsc-advised", "move-1ghz", given_up="rate is not what it was"),
+    Row("joined", "pv", "between-hosts", xens=lambda xen: xen.migrates_pv),
     Row(
         "older",
         "pv-advised",

@@ -11,13 +11,14 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from lab.command import qemu_command
 from lab.common import LabError, need, say
 from lab.hosts import HOSTS, Host
 from lab.images import Images
 from lab.log import Log
+from lab.records import Tick
 from lab.runs import Run
 from lab.uptime import set_uptime
 
@@ -37,14 +38,6 @@ KERNEL_DEAD = re.compile(
     r"|rcu: INFO: .* stall|blocked for more than"
 )
 DOM0_FAILED = re.compile(r"^lab dom0: ")
-
-
-class Tick(NamedTuple):
-    """When a guest's tick came by dom0's clock, and what its own said; in seconds."""
-
-    at: float
-    monotonic: float
-    boottime: float
 
 
 class RunError(LabError):
@@ -236,9 +229,12 @@ class Machine:
         """For how many seconds nothing has happened."""
         return time.monotonic() - self._last_life
 
-    def wait(self, condition: Callable[[], bool]) -> None:
+    def wait(self, condition: Callable[[], bool], *others: Machine) -> None:
+        """These others must live, too."""
         while not condition():
             self.poll()
+            for other in others:
+                other.poll(0)
 
     # What goes to the machine
 
@@ -266,7 +262,7 @@ class Machine:
                 "    and what it said, qemu.log beside that."
             )
 
-    def order(self, command: str) -> tuple[int, str]:
+    def order(self, command: str, *others: Machine) -> tuple[int, str]:
         """Run a shell command in dom0: its exit status and what it printed."""
         self._orders += 1
         order = f"{self._orders:03}"
@@ -283,12 +279,12 @@ class Machine:
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # poll() knows better what happened
-        self.wait(lambda: order in self._statuses)
+        self.wait(lambda: order in self._statuses, *others)
         text = self.run.path(f"commands/{order}.out").read_text(errors="replace")
         return self._statuses[order], text
 
-    def must(self, command: str) -> str:
-        status, text = self.order(command)
+    def must(self, command: str, *others: Machine) -> str:
+        status, text = self.order(command, *others)
         if status:
             raise OrderFailed(
                 f"in dom0, '{command}' failed with status {status}:\n"

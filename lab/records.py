@@ -5,10 +5,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 CONSOLE = re.compile(r"\[ *(\d+)\.(\d{6})\]\[ *(\w+)\] (.*)")
 EVENT = re.compile(r"\[\d+\] \S+ +[\d.]+: (xen_\w+): (.*)")
 TRACED = re.compile(r"\[(\d+)\] \S+ +(\d+)\.(\d{6}): console: (.*)")
+
+
+class Tick(NamedTuple):
+    """When a guest's tick came by dom0's clock, and what its own said; in seconds."""
+
+    at: float
+    monotonic: float
+    boottime: float
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from lab.life import TICKS, tick
-from lab.qemu import Machine, OrderFailed, Tick
+from lab.network import Cable
+from lab.qemu import Machine, OrderFailed
+from lab.records import Tick
 from lab.xen import Guest
 
 # A guest whose kernel complains as soon as it can on a busy machine, emulated: a
@@ -130,6 +132,23 @@ def migrate(guest: Guest) -> None:
     guest.migrate()
     idle(guest, 0)
     tick(guest, TICKS)
+
+
+@dataclass(frozen=True)
+class ThereAndBack:
+    """Live to another host, and back again: either is younger than the other."""
+
+    machine: Machine
+
+    def __call__(self, guest: Guest) -> None:
+        cable = Cable(guest.machine, self.machine)
+        cable.lay()
+        idle(guest, 100_000)
+        for number in range(2):
+            guest.migrate_over(cable)
+            # No order is the same as the one before
+            tick(guest, TICKS + number)
+        idle(guest, 0)
 
 
 def failed_migration(guest: Guest) -> None:

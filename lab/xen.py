@@ -8,15 +8,16 @@ from pathlib import Path
 
 from lab.hang import where_it_is
 from lab.log import Log
-from lab.network import CONNECT, VIF, serve
+from lab.network import CONNECT, VIF, Cable, serve
 from lab.outside import Outside, read_outside
 from lab.qemu import (
     GUEST_QUIET_LIMIT,
     KERNEL_DEAD,
     Machine,
+    MachineDied,
     RunError,
-    Tick,
 )
+from lab.records import Tick
 
 WITNESS_FAILED = re.compile(r"witness: FAILED")
 GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|{WITNESS_FAILED.pattern}")
@@ -234,6 +235,8 @@ class Guest:
     def migrate(self) -> None:
         """To this very machine, live."""
         self._start(f"xl migrate -s '' {self.name} 'xl migrate-receive -e'")
+        self._check_log()
+        self._be_on(self.machine, "--incoming")
 
     def move_to(self, machine: Machine) -> None:
         """Wake up on another machine, after save(share=True) on this one.
@@ -244,14 +247,32 @@ class Guest:
         here = self.machine.run.path(file)
         machine.run.add(here, file)
         here.unlink()
-        self.machine = machine
-        self.log = Log(machine.run.path(self.log.path.name))
-        machine.guest_logs[self.name] = self.log
+        self._be_on(machine)
         machine.must(
             f"dd if=/share/{file} bs=1M | lzop -dc > /run/{self._file} && "
             f"rm /share/{file}"
         )
         self.restore()
+
+    def _be_on(self, machine: Machine, ending: str = "") -> None:
+        """Its console has the name that it had when it came."""
+        self.machine = machine
+        self.log = Log(machine.run.path(f"guest-{self.name}{ending}.log"))
+        machine.guest_logs[self.name] = self.log
+
+    def migrate_over(self, cable: Cable) -> None:
+        """To the machine at its other end, live."""
+        machine = cable.away if self.machine is cable.home else cable.home
+        send = cable.receive(machine)
+        try:
+            self.machine.must(f"xl migrate -s '' {self.name} '{send}'", machine)
+        except MachineDied:
+            # The one that lives, too, is of no more use: the order may never end
+            self.machine.dead = True
+            raise
+        self._check_log()
+        self._be_on(machine, "--incoming")
+        self.find()
 
     def outside(self) -> Outside:
         return read_outside(self.machine, self.domid)

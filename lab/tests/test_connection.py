@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is wrong with a guest's connection to dom0 is called wrong, without QEMU."""
+"""A guest's connection to dom0, and the cable between two hosts, without QEMU."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from lab.cases import Case
+from lab.command import CABLE, CARD
 from lab.common import LabError
 from lab.judge_all import Slept, judge_guest
 from lab.judge_connection import Connection, connection_of, judge_connection
+from lab.network import AWAY, HOME, MIGRATION, Cable
+from lab.sleep import ThereAndBack
 from lab.tests.test_lab import RECORDED
 from lab.tests.test_matrix import recorded
 from lab.witness import parse
@@ -50,3 +55,48 @@ def test_only_of_guests_that_have_one() -> None:
     for network in (False, True):
         findings = judge_guest(Case("guest", network=network), life, Slept(1, 1))
         assert bool(findings.get("connection")) == network
+
+
+class FakeMachine:
+    def __init__(self, directory: Path) -> None:
+        self.run = SimpleNamespace(directory=directory, path=directory.joinpath)
+        self.orders: list[str] = []
+        directory.mkdir()
+
+    def must(self, command: str) -> None:
+        self.orders.append(command)
+
+
+def test_cable(tmp_path: Path) -> None:
+    """Each card's other end is the other card, also that of a machine that came later."""
+    machines: Any = [FakeMachine(tmp_path / name) for name in ("home", "old", "new")]
+    for machine in machines:
+        machine.run.path(CARD).touch()
+    home, old, new = machines
+    for away in (old, new):
+        cable = Cable(home, away)
+        cable.lay()
+        assert home.run.path(CABLE).samefile(away.run.path(CARD))
+        assert away.run.path(CABLE).samefile(home.run.path(CARD))
+    # It is told to listen, the other where
+    for machine, address in ((home, HOME), (new, AWAY)):
+        assert f"nc {address} {MIGRATION} " in cable.receive(machine)
+        assert machine.orders[-1].startswith(f"nc -l -p {MIGRATION} ")
+
+
+def test_there_and_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[str] = []
+    home, away = (FakeMachine(tmp_path / name) for name in ("home", "away"))
+    guest: Any = SimpleNamespace(
+        machine=home, ticks=[], phase=asked.append, wait_state=lambda _: None
+    )
+    guest.migrate_over = lambda cable: asked.append("over")
+    guest.wait_ticks = lambda _: None
+    other: Any = away
+    ThereAndBack(other)(guest)
+    assert [word for word in asked if not word.startswith("pause")] == [
+        "over",
+        "tick 5",
+        "over",
+        "tick 6",
+    ]

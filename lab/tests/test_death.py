@@ -15,6 +15,7 @@ from lab.cases import Case, Results
 from lab.hang import LOST_WAKEUP, parse_vcpus
 from lab.hosts import HOSTS
 from lab.images import Images
+from lab.network import Cable
 from lab.qemu import Dom0Died, Hung, Machine, MachineDied, QemuDied, XenDied
 from lab.runs import Run
 from lab.xen import Guest, GuestDied
@@ -208,3 +209,23 @@ def test_nothing_is_left_running(
             return
         time.sleep(0.1)
     pytest.fail(f"process {pid} outlived the machine")
+
+
+def test_the_receiver_of_a_guest_dies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sender would wait for it for long: nobody waits for the sender."""
+    kernel, sent = empty_kernel(tmp_path), tmp_path / "sent"
+    script = f"""echo ready
+    case $PWD in */receiver-*) until [ -e {sent} ]; do sleep 0.1; done; kill -9 $$ ;; esac &
+    while read -r id rest; do
+        case $rest in *'xl migrate '*) touch {sent}; sleep 60 ;; esac
+        echo 5 > commands/$id.out; echo done $id 0
+    done"""
+    images = stand_in(tmp_path, monkeypatch, script)
+    one, two = (Machine(Run(name), images, kernel) for name in ("sender", "receiver"))
+    with one, two:
+        guest = Guest(one, "g", kernel, kernel)
+        with pytest.raises(QemuDied, match="status -9"):
+            guest.migrate_over(Cable(one, two))
+        assert one.dead and two.dead

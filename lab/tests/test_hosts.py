@@ -99,6 +99,10 @@ def test_qemu_makes_the_host() -> None:
     assert not any("-S" in line.split() for line in lines.values())
     older = " ".join(qemu_command(images, nothing, HOST.older(600)))
     assert older.endswith(" -S") and "tcp" not in older
+    # Nor is a cable between two hosts a network that anybody else is on
+    assert not any("-netdev" in line for line in lines.values())
+    wired = " ".join(qemu_command(images, nothing, replace(HOST, wired=True)))
+    assert "-netdev dgram,id=cable,local.type=unix," in wired
 
 
 # A stand-in for QEMU's gdb stub, and for the memory of Xen behind it

@@ -13,7 +13,8 @@ import pytest
 from lab import lifecycles
 from lab.course import Course
 from lab.lifecycles import Crowd, replug, together
-from lab.qemu import OrderFailed, Tick
+from lab.qemu import OrderFailed
+from lab.records import Tick
 
 
 class FakeMachine:

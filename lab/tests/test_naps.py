@@ -9,7 +9,7 @@ import pytest
 
 from lab import judge_life, judge_sleep
 from lab.life import Life
-from lab.qemu import Tick
+from lab.records import Tick
 from lab.sleep import Cycles, Nap
 from lab.tests.test_lab import RECORDED
 from lab.witness import SUSPENDING, Report, parse
