@@ -81,12 +81,17 @@ def instructions(function: str) -> list[str]:
 
 
 def path_of_tsc() -> list[str]:
-    """sched_clock() down to the TSC, without where it goes for the pvclock."""
-    code = instructions("sched_clock") + instructions("sched_clock_noinstr")
-    return code + [
+    """sched_clock() down to the TSC, without where it goes for the pvclock.
+
+    And without how sched_clock() keeps itself from being preempted, where it can be.
+    """
+    names = ("sched_clock", "sched_clock_noinstr", "xen_sched_clock")
+    left_out = ("xen_sched_clock_without_tsc", "preempt_count", "preempt_schedule")
+    return [
         line
-        for line in instructions("xen_sched_clock")
-        if "xen_sched_clock_without_tsc" not in line
+        for name in names
+        for line in instructions(name)
+        if not any(word in line for word in left_out)
     ]
 
 
