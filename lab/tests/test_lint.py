@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -98,8 +99,12 @@ def test_objtool(kernel: str) -> None:
     assert "CONFIG_NOINSTR_VALIDATION=y" in config
     said = (BUILD / kernel / "build.log").read_text()
     assert "  LD      vmlinux.o\n" in said, "it did not look"
-    complaints = [line for line in said.splitlines() if "warning: objtool" in line]
-    assert not complaints, "\n".join(complaints)
+    complaints = re.findall(r"warning: objtool: (\w+).*", said)
+    # Linux 6.1 has some of its own
+    ours = [TOP / name for name in SOURCES if name.endswith(".c")] + PATCHES
+    text = "\n".join(path.read_text() for path in ours)
+    told = [name for name in complaints if re.search(rf"\b{name}\b", text)]
+    assert not told, said
 
 
 @pytest.mark.parametrize("kernel", BUILT)
