@@ -3,30 +3,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lab.witness import Report
 
 # After all that happened to the guest
 TRIPS = 10
 
 
-@dataclass(frozen=True)
-class Connection:
-    """Round trips: all of them, the last, and the longest, in nanoseconds."""
-
-    trips: int
-    last: int
-    longest: int
-
-
-def connection_of(report: Report) -> Connection:
-    return Connection(*map(int, report.fact("connection").split()))
-
-
 def judge_connection(report: Report) -> list[str]:
     """The same from first to last: the guest knows no other."""
-    connection = connection_of(report)
+    connection = report.connection
     wrong = []
     if "connection.over" in report.values:
         reason = report.fact("connection.over")

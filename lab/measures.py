@@ -58,3 +58,12 @@ class TimeLeaf:
     @property
     def host_reliable(self) -> bool:
         return bool(self.flags & 2)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Round trips: all of them, the last, and the longest, in nanoseconds."""
+
+    trips: int
+    last: int
+    longest: int

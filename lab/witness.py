@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from lab.common import LabError
-from lab.measures import Account, Periodic, Sleeper, Steps, TimeLeaf
+from lab.measures import Account, Connection, Periodic, Sleeper, Steps, TimeLeaf
 from lab.records import TRACED, Event, Record, Traced
 
 CLOCKS = ("monotonic", "raw", "boottime")
@@ -103,6 +103,11 @@ class Report:
     @property
     def periodic(self) -> Periodic:
         return Periodic(*map(int, self.fact("periodic").split()))
+
+    @property
+    def connection(self) -> Connection:
+        """Of those guests that have one."""
+        return Connection(*map(int, self.fact("connection").split()))
 
     def accounts(self, name: str) -> dict[int, Account]:
         return {

@@ -39,7 +39,6 @@ static struct reader {
 	pthread_t thread;
 	int cpu;
 	atomic_ulong reads;
-	bool by_syscall;
 	struct steps steps[CLOCKS];
 	struct steps earlier[CLOCKS];	/* up to the mark */
 	bool marked;
@@ -132,6 +131,7 @@ static void *reader_main(void *arg)
 {
 	struct reader *r = arg;
 	__u32 was = incarnation();
+	bool by_syscall = false;
 	unsigned int i;
 
 	stay_on(pthread_self(), r->cpu);
@@ -147,14 +147,14 @@ static void *reader_main(void *arg)
 		for (i = 0; i < CLOCKS; i++)
 			before[i] = r->steps[i].last;
 		for (i = 0; i < CLOCKS; i++)
-			look(i, &r->steps[i], r->by_syscall);
+			look(i, &r->steps[i], by_syscall);
 		/* If the two do not agree, the next look sees a step */
-		r->by_syscall = !r->by_syscall;
+		by_syscall = !by_syscall;
 		is = incarnation();
 		if (is != was) {
 			was = is;
 			for (i = 0; i < CLOCKS; i++) {
-				look(i, &r->steps[i], r->by_syscall);
+				look(i, &r->steps[i], by_syscall);
 				r->steps[i].before = before[i];
 				r->steps[i].after = r->steps[i].last;
 			}

@@ -13,7 +13,8 @@ from lab.cases import Case
 from lab.command import CABLE, CARD
 from lab.common import LabError
 from lab.judge_all import Slept, judge_guest
-from lab.judge_connection import Connection, connection_of, judge_connection
+from lab.judge_connection import judge_connection
+from lab.measures import Connection
 from lab.network import AWAY, HOME, MIGRATION, Cable
 from lab.sleep import ThereAndBack
 from lab.tests.test_lab import RECORDED
@@ -42,7 +43,7 @@ def test_judge(lines: str, complaints: list[str]) -> None:
 
 
 def test_what_is_told() -> None:
-    assert connection_of(parse(RECORDED + LINE)) == Connection(240, 10, 1_700_000_000)
+    assert parse(RECORDED + LINE).connection == Connection(240, 10, 1_700_000_000)
     with pytest.raises(LabError, match="has no 'connection'"):
         judge_connection(parse(RECORDED))
 
