@@ -21,7 +21,7 @@ export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES MUTANT T V
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check lab suites debug fuzz soak bench mutants prefixes picture
+.PHONY: help boot check lab suites debug fuzz soak bench lab-mutants prefixes picture
 .PHONY: kernel kernels probes all-kernels series deb apply clean distclean
 
 help:
@@ -37,7 +37,7 @@ help:
 	@echo '  make fuzz    drive the policy with random inputs; RUNS= says how many'
 	@echo '  make soak    a busy guest whose TSC must be kept, for MINUTES=60'
 	@echo '  make bench   what a read of the scheduler clock costs, with the series and without'
-	@echo '  make mutants puts errors into the series: each must be seen by a test; MUTANT= names some'
+	@echo '  make lab-mutants puts errors into the series: each must be seen by a test; MUTANT= names some'
 	@echo '  make prefixes builds each prefix of the series in configurations as T= chooses, and boots it'
 	@echo '  make picture draws the picture of the README anew, from a run'
 	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage)'
@@ -95,7 +95,7 @@ soak:
 	@$(MAKE) -s kernels
 	@python3 -m lab.soak
 
-mutants:
+lab-mutants:
 	@scripts/setup check
 	@$(MAKE) -s probes
 	@python3 -m lab.mutants

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make mutants`: errors put into the series on purpose, each of which a test must see.
+"""`make lab-mutants`: errors put into the series on purpose.
 
-Each is a patch in lab/mutants/, which names the tests that are to fail.
+A test must see each of them.  Each is a patch in lab/mutants/, which names the tests
+that are to fail.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The errors of `make mutants`: they fit the series, and there are tests for them."""
+"""The errors of `make lab-mutants`: they fit the series, and there are tests for them."""
 
 from __future__ import annotations
 
