@@ -4,28 +4,19 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass, replace
 from typing import Callable
 
 from lab.boot import Settings
-from lab.hosts import Host
+from lab.faults import TWICE, fault_in
 from lab.hang import LOST_WAKEUP
+from lab.hosts import Host
 from lab.images import make_images
 from lab.life import Event, Life, live, save_and_restore
 from lab.qemu import RUN_LIMIT, Machine, MachineDied, OrderFailed, RunError
 from lab.runs import Run
 from lab.xen import Guest, GuestDied
 
-# QEMU's SVM delivers an interrupt twice, if it is asked to look for work right when
-# Xen has injected one.  A PVH guest does not survive that: it has f3 on top of f3,
-# or runs with Xen's registers.  Or it has it with interrupts off, on its way to sleep:
-# then that which was to wake it is done already, and it sleeps on.  No guest can see
-# to that.
-EMULATOR_FAULT = re.compile(
-    r"Triple fault - (?s:.*?)CONTEXT: hvm guest"
-    r"|double fault(?s:.*?)RIP: 0010:asm_sysvec_xen_hvm_callback\+0x0/"
-)
 LIVES = 5
 # That may die before we give up
 MACHINES = 3
@@ -177,10 +168,12 @@ class Results:
                 return live(guest, event, spin=case.spin, quiet=True)
             except (GuestDied, OrderFailed) as error:
                 said = "\n".join([*console.lines[start:], *guest.log.lines])
-                asleep = case.kind == "pvh" and LOST_WAKEUP in str(error)
-                if lives == LIVES or not (asleep or EMULATOR_FAULT.search(said)):
+                fault = fault_in(said)
+                if case.kind == "pvh" and LOST_WAKEUP in str(error):
+                    fault = TWICE
+                if lives == LIVES or not fault:
                     raise
-                self.tell(f"{case}: once more, as QEMU interrupted it twice at once")
+                self.tell(f"{case}: once more, as QEMU {fault}")
                 # One that has died early has said nothing
                 if guest.log.path.exists():
                     guest.log.path.rename(guest.log.path.with_suffix(f".{lives}"))

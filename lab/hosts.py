@@ -55,7 +55,7 @@ class Host:
     wired: bool = False
 
     def for_guests(self, kind: str) -> Host:
-        """With one CPU for PVH guests: what kills them, see EMULATOR_FAULT, takes a
+        """With one CPU for PVH guests: what kills them, see lab/faults.py, takes a
         thread of QEMU that is interrupted at the wrong place, by another vCPU's.
         """
         return replace(self, cpus=1) if kind == "pvh" else self

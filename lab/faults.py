@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What QEMU itself does to guests now and then, and no guest can see to."""
+
+from __future__ import annotations
+
+import re
+
+# SVM delivers an interrupt twice, if it is asked to look for work right when Xen has
+# injected one.  A PVH guest does not survive that: it has f3 on top of f3, or runs
+# with Xen's registers.  Or it has it with interrupts off, on its way to sleep: then
+# that which was to wake it is done already, and it sleeps on.
+TWICE = "interrupted it twice at once"
+# Before 8.1 code can be translated while another CPU changes it, and stays: the int3 of
+# a kernel that patches itself.  In memory there is another instruction by then.
+STALE = "ran an int3 that was gone from memory"
+
+FAULTS = {
+    re.compile(
+        r"Triple fault - (?s:.*?)CONTEXT: hvm guest"
+        r"|double fault(?s:.*?)RIP: 0010:asm_sysvec_xen_hvm_callback\+0x0/"
+    ): TWICE,
+    re.compile(
+        r"int3: 0000 (?:(?!Code: )(?s:.))*Code: (?:[0-9a-f]{2} )*(?!cc)[0-9a-f]{2} <"
+    ): STALE,
+}
+
+
+def fault_in(said: str) -> str:
+    """What QEMU did, by what Xen and the guest say; else nothing."""
+    return next((fault for found, fault in FAULTS.items() if found.search(said)), "")
