@@ -18,6 +18,7 @@ from lab.common import LabError, need, say
 from lab.hosts import HOSTS, Host
 from lab.images import Images
 from lab.log import Log
+from lab.qmp import registers
 from lab.records import Tick
 from lab.runs import Run
 from lab.uptime import set_uptime
@@ -216,7 +217,8 @@ class Machine:
         if self.quiet > QUIET_LIMIT or self.age > self.limit:
             raise Hung(
                 f"the machine hangs: nothing happened for {self.quiet:.0f} s, "
-                f"{self.age:.0f} s after its start\n{self.console.tail()}"
+                f"{self.age:.0f} s after its start\n{self.console.tail()}\n"
+                f"Where its CPUs are: {registers(self.run.directory)}"
             )
 
     @property

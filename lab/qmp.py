@@ -12,6 +12,8 @@ from lab.common import LabError
 from lab.sockets import ANSWER_LIMIT, connect
 
 SOCKET = "qmp.sock"
+# What is asked about a machine that hangs
+REGISTERS = ("info registers -a", "info lapic", "info pic")
 
 
 class Qmp:
@@ -55,9 +57,15 @@ class Qmp:
             if key in message:
                 return message
 
-    def command(self, name: str) -> None:
-        self._socket.sendall(json.dumps({"execute": name}).encode() + b"\n")
-        self._receive("return", ANSWER_LIMIT)
+    def command(self, name: str, **arguments: str) -> object:
+        order = {"execute": name, "arguments": arguments}
+        self._socket.sendall(json.dumps(order).encode() + b"\n")
+        return self._receive("return", ANSWER_LIMIT)["return"]
+
+    def people(self, command: str) -> str:
+        """What QEMU's monitor for people says to this."""
+        said = self.command("human-monitor-command", **{"command-line": command})
+        return f"(qemu) {command}\n{said}"
 
     def wait(self, event: str, seconds: float) -> None:
         """Until QEMU says that this has happened."""
@@ -65,3 +73,16 @@ class Qmp:
         while event not in self._events:
             self._receive("event", limit - time.monotonic())
         self._events.remove(event)
+
+
+def registers(directory: Path) -> str:
+    """The file that has those of a machine that hangs, or why there is none."""
+    if not (directory / SOCKET).exists():
+        return "QEMU has no monitor"
+    path = directory / "registers.log"
+    try:
+        with Qmp(directory) as monitor:
+            path.write_text("\n".join(map(monitor.people, REGISTERS)))
+    except LabError as error:
+        return str(error)
+    return str(path)

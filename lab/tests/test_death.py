@@ -114,19 +114,26 @@ def test_dead_guest_is_an_error(
 def test_dom0_is_called_when_all_is_quiet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once: a guest that goes on by that is not dead."""
+    """A guest that goes on by that is not dead."""
     kernel = empty_kernel(tmp_path)
     script = """echo ready; while read -r id command; do
         echo 5 > commands/$id.out; echo done $id 0
         [ "$command" != true ] || echo state 5 1.0 up
     done"""
     monkeypatch.setattr(xen, "GUEST_QUIET_LIMIT", 2.0)
+    monkeypatch.setattr(xen, "CALL_AFTER", 0.5)
+    monkeypatch.setattr(xen, "MOST_CALLS", 2)
     with machine(tmp_path, monkeypatch, script) as working:
-        guest = Guest(working, "g", kernel, kernel)
-        guest.create()
-        guest.wait_state("up")
-        with pytest.raises(GuestDied, match="hangs on its way to being 'ready'"):
-            guest.wait_state("ready")
+        for kind in ("pvh", "pv"):
+            guest = Guest(working, "g", kernel, kernel, kind=kind)
+            guest.create()
+            if kind == "pvh":
+                guest.wait_state("up")
+            with pytest.raises(GuestDied, match="hangs on its way to being 'ready'"):
+                guest.wait_state("ready")
+            # The second is not one to be called about
+            orders = working.run.path("agent.log").read_text()
+            assert orders.count(" true\n") == 2
 
 
 XEN_SAYS = """(XEN) d1v0 Triple fault - invoking HVM shutdown action 1
