@@ -25,11 +25,12 @@ LAST_TICK_NS = 250_000_000
 def out_of_use(report: Report) -> bool:
     """Whether the TSC was so before the guest slept, and a restore leaves it alone.
 
-    By the verdict, or by the core's watchdog: it watches a TSC that nobody vouches
-    for, and on a busy machine sees it differ from the pvclock (row 3).
+    By the verdict, or by the core, where nobody vouches for it: its watchdog sees it
+    differ from the pvclock on a busy machine (row 3), and Linux 6.1 takes those of
+    AMD's CPUs for unsynchronized.
     """
-    watchdog = "Marking TSC unstable due to clocksource watchdog"
-    return report.verdicts[0]["verdict"] == "unstable" or bool(report.grep(watchdog))
+    core = "Marking TSC unstable due to (clocksource watchdog|TSCs unsynchronized)"
+    return report.verdicts[0]["verdict"] == "unstable" or bool(report.grep(core))
 
 
 def judge_given_up(report: Report, reason: str) -> list[str]:

@@ -17,6 +17,14 @@ def tree_of(kernel: str) -> Path:
     return BUILD / kernel / "linux"
 
 
+def refuses_image(kernel: str) -> str:
+    """Why a guest cannot read an image of itself while its swap is on; else nothing."""
+    text = (tree_of(kernel) / "kernel/power/swap.c").read_text()
+    if re.search(r"if \(snapshot_test\)\s+mode \|= FMODE_EXCL;", text):
+        return f"Linux {kernel} reads an image only from a swap that nobody else uses"
+    return ""
+
+
 def git(tree: Path, *words: str) -> str:
     # It would pack a hundred thousand objects, beside whatever else is going on
     command = ["git", "-C", str(tree), "-c", "gc.auto=0", *words]

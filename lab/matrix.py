@@ -14,6 +14,7 @@ from lab.judge_hibernate import judge_hibernation
 from lab.judge_life import judge_jump, judge_standstill
 from lab.life import Event, Jump, Life, Move, checkpoint, hibernate
 from lab.lifecycles import Crowd, Reboot, pause, replug, save
+from lab.linux import refuses_image
 from lab.qemu import Machine
 from lab.sleep import STRICT, ThereAndBack, failed_migration, failed_save, migrate
 from lab.xen import Guest
@@ -70,6 +71,8 @@ class Lifecycle:
     target: str = ""
     # Its clock is drawn
     drawn: bool = False
+    # Why a kernel cannot do it, if so
+    refused: Callable[[str], str] = lambda kernel: ""
     # What else holds with the series and without
     also: Callable[[Life], Findings] = lambda life: {}
 
@@ -119,6 +122,7 @@ LIFECYCLES = {
         Slept(),
         words="ramdisk_size=98304",
         memory=256,
+        refused=refuses_image,
         also=lambda life: {"hibernation": judge_hibernation(life)},
     ),
 }

@@ -151,6 +151,8 @@ def drawing(cell: Cell, old: Course, new: Course) -> str:
 
 def outcome_of(hosts: Hosts, cell: Cell, kernel: str) -> Outcome:
     start = time.monotonic()
+    if reason := cell.life.refused(kernel):
+        return Outcome(cell, Result.SKIPPED, reason=reason)
     try:
         old, old_course, _ = side_of(hosts, cell)
         new, new_course, details = side_of(hosts, cell, old)

@@ -85,7 +85,10 @@ def path_of_tsc() -> list[str]:
 
     And without how sched_clock() keeps itself from being preempted, where it can be.
     """
-    names = ("sched_clock", "sched_clock_noinstr", "xen_sched_clock")
+    names = ["sched_clock", "xen_sched_clock"]
+    # Since Linux 6.5
+    if " sched_clock_noinstr\n" in (BUILD / KERNEL / "System.map").read_text():
+        names.append("sched_clock_noinstr")
     left_out = ("xen_sched_clock_without_tsc", "preempt_count", "preempt_schedule")
     return [
         line

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Iterator
 
 from lab.boot import Settings
@@ -44,8 +45,10 @@ def test_dom0_is_left_to_the_kernels_own_checks(settings: Settings) -> None:
 
     sched_clock = SCHED_CLOCK.search(log)
     assert sched_clock is not None and sched_clock[1] == "pvclock", log
-    # Upstream's choice: dom0 starts on the TSC, and watches it
-    assert "Switched to clocksource tsc" in log, log
+    # Upstream's choice: dom0 starts on the TSC, and watches it.  Linux 6.1 does not
+    # trust those of AMD's CPUs so far.
+    choice = "Switched to clocksource tsc|Marking TSC unstable due to TSCs unsynchron"
+    assert re.search(choice, log), log
     assert "tsc_reliable" not in cpuinfo
 
 

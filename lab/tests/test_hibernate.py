@@ -10,13 +10,21 @@ import pytest
 
 from lab import judge, judge_life
 from lab.cases import Case, Results, explain
+from lab.common import KERNEL
 from lab.judge_hibernate import judge_hibernation, leap
 from lab.life import hibernate
+from lab.linux import refuses_image
 
 DISK = "ramdisk_size=98304"
 TSC = Case("hibernate-tsc", "", DISK, kind="pvh", memory=256)
 PVCLOCK = Case("hibernate-pvclock", "native", DISK, kind="pvh", memory=256)
 OLD = Case("old-hibernate", "", DISK, kind="pvh", memory=256, patched=False)
+
+
+@pytest.fixture(autouse=True)
+def fixture_reads_images() -> None:
+    if reason := refuses_image(KERNEL):
+        pytest.skip(reason)
 
 
 @pytest.mark.parametrize("case", (TSC, PVCLOCK), ids=str)

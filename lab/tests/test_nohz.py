@@ -62,6 +62,9 @@ def test_time_goes_on(results: Results, case: Case) -> None:
 def test_a_stable_clock_needs_no_tick(results: Results, case: Case) -> None:
     report = results.of(case).report
     assert report.fact("before.stable") == "1"
+    # Linux 6.1 does not in PV guests
+    if refusals := report.grep("NO_HZ: Can't run full dynticks"):
+        pytest.skip(f"{case}: {refusals[0].text}")
     assert int(report.fact("spin.timers")) < TICKS / 10
 
 
