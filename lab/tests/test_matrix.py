@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lab import cases, matrix_run
+from lab import cases, linux, matrix_run
 from lab.boot import Settings, settings_from
 from lab.cases import Case
 from lab.common import TOP, LabError
@@ -149,6 +149,31 @@ def test_a_xen_that_cannot_be_had_is_skipped(
     assert str(outcomes[0]).endswith("skipped: bullseye is not signed")
     # Once is enough
     assert asked == ["4.14"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "result"),
+    [("snapshot_test", Result.SKIPPED), ("exclusive", Result.LOST)],
+)
+def test_what_a_kernel_cannot_do_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, condition: str, result: Result
+) -> None:
+    """As its source has it; the other one gets as far as to its packages."""
+    source = tmp_path / "6.1/linux/kernel/power/swap.c"
+    source.parent.mkdir(parents=True)
+    source.write_text(f"\tif ({condition})\n\t\tmode |= FMODE_EXCL;\n")
+    monkeypatch.setattr(linux, "BUILD", tmp_path)
+
+    def missing(*_: object) -> Images:
+        raise LabError("there are no packages")
+
+    monkeypatch.setattr(cases, "make_images", missing)
+    cell = choose("4.17-untrusted-pvh-hibernate")[0]
+    with Hosts(settings_from({})) as hosts:
+        outcome = outcome_of(hosts, cell, "6.1")
+    assert outcome.result is result
+    if result is Result.SKIPPED:
+        assert str(outcome).endswith("only from a swap that nobody else uses")
 
 
 def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
