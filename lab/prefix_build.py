@@ -39,7 +39,9 @@ class Prefixes:
         with_xen = "CONFIG_XEN=y" in config.read_text().splitlines()
         self.directories = DIRECTORIES if with_xen else DIRECTORIES[2:]
         changed = git(tree, "diff", "--name-only", BASE, series).splitlines()
+        # As the compiler and objtool name it
         self._ours = (*self.directories, *changed, "objtool: xen_")
+        self._base_linked = False
 
     def subject(self, commit: str) -> str:
         return git(self.tree, "log", "-1", "--format=%s", commit).strip()
@@ -60,6 +62,7 @@ class Prefixes:
         for path in self._objects():
             path.unlink()
         self._usual = warnings(make("W=1", *self.directories, cwd=self.tree))
+        self._base_linked = bool(targets)
         if targets:
             self._usual |= warnings(make("W=1", *targets, cwd=self.tree))
         self._look_at_symbols(BASE)
@@ -68,18 +71,18 @@ class Prefixes:
         """What is wrong with it: our directories, and the targets if there are any."""
         try:
             self.checkout(commit)
-            said = make("W=1", *self.directories, cwd=self.tree)
+            found = warnings(make("W=1", *self.directories, cwd=self.tree))
             if targets:
-                said += make("W=1", *targets, cwd=self.tree)
+                linked = warnings(make("W=1", *targets, cwd=self.tree))
+                found |= linked if self._base_linked else self._about_us(linked)
         except LabError as error:
             return [str(error)]
         self._look_at_symbols(commit)
-        return self._complaints(said)
+        return sorted(found - self._usual)
 
-    def _complaints(self, said: str) -> list[str]:
-        """About what is ours: where the base was not linked, the rest is not known."""
-        found = warnings(said) - self._usual
-        return sorted(w for w in found if any(name in w for name in self._ours))
+    def _about_us(self, found: set[str]) -> set[str]:
+        """What others had to say before the series is not known, so leave it out."""
+        return {warning for warning in found if any(o in warning for o in self._ours)}
 
     def _objects(self) -> list[Path]:
         return [

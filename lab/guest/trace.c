@@ -35,8 +35,6 @@ void trace_start(const char *clock)
 /* Every function of the kernel asks the clock: on and off again */
 void trace_functions(void)
 {
-	/* Linux 6.1 warns of each line from an NMI that has this event */
-	write_file(TRACING "events/printk/console/enable", "0");
 	write_file(TRACING "current_tracer", "function");
 	readers_run_on(5);
 	write_file(TRACING "current_tracer", "nop");

@@ -30,6 +30,8 @@ def sleep(machine: Machine) -> None:
         time.sleep(ASLEEP)
         monitor.command("system_wakeup")
         monitor.wait("WAKEUP", STEP_LIMIT)
+        # What is kept of a machine that hangs
+        assert "RIP=" in monitor.people("info registers -a")
     machine.wait(lambda: any(AWAKE in line for line in machine.console.lines))
 
 

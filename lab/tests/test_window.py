@@ -145,7 +145,8 @@ def test_any_context(results: Results, source: str) -> None:
     problems = [
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=False),
-        *judge.judge_trouble(report),
+        # Linux 6.1 warns where ftrace records a line from an NMI, here as printk's event
+        *[p for p in judge.judge_trouble(report) if "at printk_sprint+" not in p],
     ]
     # printk limits how many it tells of
     nmis = report.grep("NMI received")
