@@ -24,8 +24,8 @@ PVH_WORDS = "lpj=16000000"
 # PVH guests have stood still for minutes, and gone on as soon as dom0 was asked about
 # them: as if Xen had missed its timer, and any other interrupt would do.  QEMU's SVM
 # may be what loses it: it changes the CPU's pending interrupts, as other threads do,
-# by a plain read and write.  So dom0 is called when all has been quiet for so many seconds, which the
-# guest does not notice.
+# by a plain read and write.  So dom0 is called when all has been quiet for so many
+# seconds, which the guest does not notice.
 CALL_AFTER = 10.0
 MOST_CALLS = 10
 
