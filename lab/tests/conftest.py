@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -13,10 +14,11 @@ from _pytest.terminal import TerminalReporter
 
 from lab.boot import Settings, settings_from
 from lab.cases import PATCHED, Case, Results
-from lab.common import LabError, say
+from lab.common import BUILD, LabError, locked, say
 from lab.hosts import HOSTS
 from lab.life import Life
 from lab.tests.recorded import Tool, build
+from lab.tests.tree import KERNELS
 
 # The fast ones first
 ORDER = (
@@ -125,6 +127,15 @@ def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
             say(f"\nlab: {text}")
 
     return tell
+
+
+@pytest.fixture
+def trees() -> Iterator[None]:
+    """The kernels' trees as they are with the series: scripts/kernel has to wait."""
+    with ExitStack() as locks:
+        for kernel in KERNELS:
+            locks.enter_context(locked(BUILD / f".lock-kernel-{kernel}"))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ import pytest
 from lab.common import TOP
 from lab.tests.tree import PATCHES, TREE, added, tracked
 
+pytestmark = pytest.mark.usefixtures("trees")
+
 RULES = sorted(TREE.glob("scripts/coccinelle/**/*.cocci"))
 # They want to see macros used that only the kernel has
 OF_THE_KERNEL = ("minmax.cocci", "string_choices.cocci")

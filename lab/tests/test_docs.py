@@ -191,6 +191,7 @@ def test_our_own_pages(page: Path) -> None:
         assert there or name in BUILT, name
 
 
+@pytest.mark.usefixtures("trees")
 def test_htmldocs(tmp_path: Path) -> None:
     """As the kernel makes its documentation."""
     for page in PAGES.iterdir():

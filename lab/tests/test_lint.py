@@ -12,6 +12,8 @@ from lab.common import BUILD, TOP
 from lab.tests.tree import BUILT, PATCHES, TREE, added, mails, make, run, silent
 from lab.tests.tree import tracked, tree_of
 
+pytestmark = pytest.mark.usefixtures("trees")
+
 # Linux 7.2 wants one that knows this word, which Debian 12's does not
 SPARSE = "sparse -D__typeof_unqual__=__typeof__"
 CHECKPATCH = ["--strict", "--quiet", "--no-summary", "--terse"]

@@ -15,6 +15,7 @@ from lab.tests.tree import TREE, run
 ALL = mutants([])
 
 
+@pytest.mark.usefixtures("trees")
 @pytest.mark.parametrize("mutant", ALL, ids=[mutant.name for mutant in ALL])
 def test_it_fits(mutant: Mutant) -> None:
     patch = HERE / f"{mutant.name}.patch"

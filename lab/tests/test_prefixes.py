@@ -14,6 +14,7 @@ from lab.prefix_build import Prefixes
 from lab.tests.tree import KERNELS, tree_of
 
 
+@pytest.mark.usefixtures("trees")
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_prefix_builds(kernel: str) -> None:
     """And says no more than the kernel without the series does.

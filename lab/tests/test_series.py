@@ -96,6 +96,7 @@ def test_no_logic_is_there_twice() -> None:
     assert not [line for line in twice if not GLUE.fullmatch(line)]
 
 
+@pytest.mark.usefixtures("trees")
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_git_log_is_the_series(kernel: str) -> None:
     tree = tree_of(kernel)
@@ -108,6 +109,7 @@ def test_git_log_is_the_series(kernel: str) -> None:
         assert (tree / name).read_bytes() == (TOP / name).read_bytes()
 
 
+@pytest.mark.usefixtures("trees")
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_new_file_has_its_maintainers(kernel: str) -> None:
     words = ("--nogit", "--nogit-fallback", "--norolestats", "-f")
