@@ -53,6 +53,6 @@ class Archive:
         self._add("dev/console", stat.S_IFCHR | 0o600, rdev=5 << 8 | 1)
 
     def compressed(self) -> bytes:
+        """Stored, though a .gz: to inflate it takes TCG longer than to read it."""
         self._add("TRAILER!!!", 0)
-        """As a .gz, but stored: to inflate it takes TCG longer than to read it."""
         return gzip.compress(bytes(self._data), compresslevel=0, mtime=0)
