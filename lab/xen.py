@@ -6,20 +6,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from lab.guest_config import configure
 from lab.hang import where_it_is
 from lab.log import Log
-from lab.network import CONNECT, VIF, Cable, serve
+from lab.network import CONNECT, Cable, serve
 from lab.outside import Outside, read_outside
 from lab.qemu import GUEST_QUIET_LIMIT, KERNEL_DEAD, Machine, MachineDied, RunError
 from lab.records import Tick
 
 WITNESS_FAILED = re.compile(r"witness: FAILED")
 GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|{WITNESS_FAILED.pattern}")
-
-# A new vCPU of a PVH guest measures its delay loop, which on a busy machine fails
-# under TCG.  That it failed, any kernel prints with a stamp of long ago, as the
-# vCPU's clock stands still until its first tick.  More loops than needed do no harm.
-PVH_WORDS = "lpj=16000000"
 
 # PVH guests have stood still for minutes, and gone on as soon as dom0 was asked about
 # them: as if Xen had missed its timer, and any other interrupt would do.  QEMU's SVM
@@ -28,12 +24,6 @@ PVH_WORDS = "lpj=16000000"
 # seconds, which the guest does not notice.
 CALL_AFTER = 10.0
 MOST_CALLS = 10
-
-# xl maps the images, and 9p reads them bit by bit: so let dom0 have them in one go
-TAKE = (
-    "{{ [ -e /run/{0} ] || "
-    "{{ dd if=/share/{0} of=/run/{0}.new bs=1M && mv /run/{0}.new /run/{0}; }}; }}"
-)
 
 # The time in dom0, among what else an order prints
 STAMP = "read -r now _ < /proc/uptime && echo at $now"
@@ -70,28 +60,19 @@ class Guest:
         # How often dom0 may be called until this guest is told to do something else
         self._calls = self._most_calls = MOST_CALLS if kind == "pvh" else 0
         self.log = Log(machine.run.path(f"guest-{name}.log"))
-        image = f"bzImage-{kernel.parent.name}"
-        images = {image: kernel, "guest.cpio.gz": initramfs}
-        for file, path in images.items():
-            machine.run.add(path, file)
-        self._take = " && ".join(TAKE.format(file) for file in images)
-        extra = f"console=hvc0 {PVH_WORDS if kind == 'pvh' else ''} {cmdline}"
-        config = [
-            f'name = "{name}"',
-            f'type = "{kind}"',
-            f'kernel = "/run/{image}"',
-            'ramdisk = "/run/guest.cpio.gz"',
-            f'extra = "{" ".join(extra.split())}"',
-            f"memory = {memory}",
-            f"vcpus = {vcpus}",
-        ]
-        if itsc or machine.host.itsc:
-            config.append('cpuid = "host,invtsc=1"')
-        if network:
-            config.append(VIF)
-        if tsc_mode:
-            config.append(f'tsc_mode = "{tsc_mode}"')
-        machine.run.path(f"{name}.cfg").write_text("\n".join(config) + "\n")
+        self._stage = configure(
+            machine,
+            name,
+            kernel,
+            initramfs,
+            kind=kind,
+            tsc_mode=tsc_mode,
+            cmdline=cmdline,
+            itsc=itsc,
+            network=network,
+            vcpus=vcpus,
+            memory=memory,
+        )
 
     def create(self, *, paused: bool = False, restarts: bool = False) -> None:
         """A paused guest has not run yet: unpause() lets it.
@@ -101,7 +82,7 @@ class Guest:
         """
         self.machine.guest_logs[self.name] = self.log
         options = " ".join(["-p"] * paused + ["-e"] * (not restarts))
-        self._start(f"{self._take} && xl create {options} /share/{self.name}.cfg")
+        self._start(f"{self._stage} && xl create {options} /share/{self.name}.cfg")
 
     def _start(self, command: str) -> str:
         self._gone = self.machine.gone
@@ -234,11 +215,14 @@ class Guest:
         self._start(self.restore_command)
 
     def nap(self, phase: str) -> list[float]:
-        """Save, restore and the next order in one go: dom0's time around the first."""
-        file = f"/run/{self._file}"
+        """Save, restore and the next order in one go: dom0's time around the first.
+
+        As xl is told the configuration, it need not ask xenstore for all of it.
+        """
+        file, config = f"/run/{self._file}", f"/share/{self.name}.cfg"
         domain = f"/local/domain/$(xl domid {self.name})"
         text = self._start(
-            f"{STAMP} && xl save {self.name} {file} && {STAMP} && "
+            f"{STAMP} && xl save {self.name} {file} {config} && {STAMP} && "
             f"{STAMP} && xl restore -e {file} && {STAMP} && rm {file} && "
             f"xenstore-write {domain}/data/phase '{phase}'"
         )
