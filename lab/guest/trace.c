@@ -32,12 +32,24 @@ void trace_start(const char *clock)
 	tracing = true;
 }
 
+/*
+ * The kernel patches all its functions.  Before QEMU 8.1 a vCPU that comes upon
+ * them meanwhile may run what is gone from memory by then: let the readers sleep.
+ */
+static void set_tracer(const char *tracer)
+{
+	readers_pause(1000000);
+	readers_run_on(1);
+	write_file(TRACING "current_tracer", tracer);
+	readers_pause(0);
+}
+
 /* Every function of the kernel asks the clock: on and off again */
 void trace_functions(void)
 {
-	write_file(TRACING "current_tracer", "function");
+	set_tracer("function");
 	readers_run_on(5);
-	write_file(TRACING "current_tracer", "nop");
+	set_tracer("nop");
 }
 
 void trace_report(void)
