@@ -28,6 +28,7 @@ def judge_guest(case: Case, life: Life, slept: Slept) -> Findings:
     report = life.report
     findings = {
         "kind": judge.judge_kind(report, case.kind),
+        "leaf": judge.judge_outside(report, life.outside),
         "printk": judge.judge_printk(report),
         "clocks": judge.judge_clocks(report, suspended=slept.wakes > 0),
         "trouble": judge.judge_trouble(report),
