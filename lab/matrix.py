@@ -15,12 +15,14 @@ from lab.judge_life import judge_jump, judge_standstill
 from lab.life import Event, Jump, Life, Move, checkpoint, hibernate
 from lab.lifecycles import Crowd, Reboot, pause, replug, save
 from lab.linux import refuses_image
-from lab.qemu import Machine
+from lab.qemu import YOUNGER, Machine
 from lab.sleep import STRICT, ThereAndBack, failed_migration, failed_save, migrate
 from lab.xen import Guest
 
-# The hosts of the lab, and one whose Xen has been up for some time already
+# The hosts of the lab, one whose Xen has been up for some time already, and one that
+# is booted later than where a guest comes from
 PLACES = {**HOSTS, "older": HOSTS["untrusted"].older(1000)}
+PLACES["younger"] = HOSTS["untrusted"]
 # Two that are joined by a cable
 PLACES["joined"] = PLACES["beside"] = replace(HOSTS["untrusted"], wired=True)
 ADVICE = "clocksource=tsc tsc=reliable"
@@ -67,8 +69,9 @@ class Lifecycle:
     memory: int = 64
     # It keeps a connection to dom0
     network: bool = False
-    # The place that it goes to
+    # The place that it goes to, which is younger by so many seconds at least
     target: str = ""
+    younger: float = 0.0
     # Its clock is drawn
     drawn: bool = False
     # Why a kernel cannot do it, if so
@@ -110,6 +113,13 @@ LIFECYCLES = {
     "move-older": Lifecycle(
         lambda stage: Move(stage.target()), ONCE, target="older", drawn=True
     ),
+    "move-younger": Lifecycle(
+        lambda stage: Move(stage.target()),
+        ONCE,
+        target="younger",
+        younger=YOUNGER,
+        drawn=True,
+    ),
     "between-hosts": Lifecycle(
         lambda stage: ThereAndBack(stage.target()),
         Slept(suspends=2, wakes=2),
@@ -148,6 +158,7 @@ ROWS = (
     Row("untrusted", "pvh", "migrate failed-migration hibernate"),
     Row("untrusted", "pv pv-native", "migrate", xens=lambda xen: xen.migrates_pv),
     Row("untrusted", "pv", "move-older", xens=lambda xen: xen.symbols),
+    Row("untrusted", "pv pv-native pvh", "move-younger"),
     Row("trusted", "pv pvh", "save"),
     Row("trusted", "pv", "move-1ghz"),
     Row("itsc", "pv-itsc-advised", "save"),

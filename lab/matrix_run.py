@@ -26,7 +26,7 @@ from lab.matrix import PLACES, Cell, Stage, choose
 from lab.matrix_report import html, markdown
 from lab.outcome import ALIVE, Outcome, Result, Side, compare
 from lab.packages import Unavailable
-from lab.qemu import MachineDied
+from lab.qemu import Machine, MachineDied
 from lab.report import clocksource
 from lab.svg import Line, draw
 from lab.witness import Report
@@ -108,8 +108,13 @@ def side_of(
     patched = old is not None
     results = hosts.at(cell, cell.place)
     case = cell.case(patched=patched)
+
+    def target() -> Machine:
+        results.machine(case.kind).wait_age(cell.life.younger)
+        return hosts.at(cell, cell.life.target).machine(case.kind)
+
     stage = Stage(
-        lambda: hosts.at(cell, cell.life.target).machine(case.kind),
+        target,
         lambda ending: results.guest(cell.case(patched=patched, ending=ending)),
     )
     event: Event = cell.life.event(stage)

@@ -28,6 +28,9 @@ QUIET_LIMIT = 240.0
 # A guest for which we wait is given up before, so that the others get their turn
 GUEST_QUIET_LIMIT = 120.0
 RUN_LIMIT = 1800.0
+# A machine that is booted when another is so old is the younger one also when a guest
+# has moved there, which takes time (in seconds)
+YOUNGER = 120.0
 # How long a log must rest after a line of bad news, to have all of it
 SETTLE = 1.5
 
@@ -220,6 +223,9 @@ class Machine:
                 f"{self.age:.0f} s after its start\n{self.console.tail()}\n"
                 f"Where its CPUs are: {registers(self.run.directory)}"
             )
+
+    def wait_age(self, seconds: float) -> None:
+        self.wait(lambda: self.age > seconds)
 
     @property
     def age(self) -> float:

@@ -26,12 +26,14 @@ from lab.matrix_report import html, markdown
 from lab.matrix_run import Hosts, outcome_of
 from lab.outcome import ALIVE, Outcome, Result, Side, compare
 from lab.packages import Unavailable
+from lab.qemu import YOUNGER
 from lab.tests.test_death import empty_kernel, stand_in
 from lab.tests.test_lab import HOST, RECORDED
 from lab.witness import parse
 
 SAVE, PAUSE = choose("4.17-untrusted-pv-save") + choose("4.17-untrusted-pv-pause")
 CROWD = choose("4.17-untrusted-pv-crowd")[0]
+YOUNG = choose("4.14-untrusted-pv-move-younger")[0]
 MOVE = choose("4.17-itsc-pv-itsc-advised-move-1ghz")[0]
 WELL: Findings = {"clocks": [], "ticks": []}
 SLOW: Findings = {"clocks": [], "ticks": ["ticks of 2 s take 4 s"]}
@@ -263,6 +265,29 @@ def test_the_old_kernel_foresees_the_new(
     outcome = outcome_of(hosts, cell, "6.12")
     assert outcome.result is result
     assert ("foresight: " in outcome.details) == result.failed
+
+
+class Places(Foreseen):
+    """Of which it is told when a machine is booted, and how old it has to be."""
+
+    def __init__(self) -> None:
+        super().__init__((4, 4))
+        self.done: list[str] = []
+
+    def at(self, cell: object, place: str) -> Any:
+        def machine(kind: str) -> Any:
+            self.done.append(place)
+            return SimpleNamespace(wait_age=lambda age: self.done.append(f"{age:.0f}"))
+
+        return SimpleNamespace(of=self.of, machine=machine, settings=self.settings)
+
+
+def test_the_younger_machine_is_booted_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("judge_guest", "judge_series"):
+        monkeypatch.setattr(matrix_run, name, lambda *_: {})
+    hosts: Any = Places()
+    assert outcome_of(hosts, YOUNG, "6.12").result is Result.SAME
+    assert hosts.done == ["untrusted", f"{YOUNGER:.0f}", "younger"] * 2
 
 
 def test_a_kernel_that_decides_nothing() -> None:

@@ -16,7 +16,7 @@ from lab.boot import Settings
 from lab.cases import PROBE, Case, Results, explain
 from lab.hosts import HOSTS
 from lab.life import NMIS, Life, Move, Traced, interrupt, save_and_restore
-from lab.qemu import Machine
+from lab.qemu import YOUNGER, Machine
 from lab.records import Record, Traced as Line
 
 ON = "xen_tsc_reliable=on"
@@ -43,8 +43,6 @@ PROBES = ["before the hypercall", "after the hypercall", "vcpu_info mapped"]
 LEAP_USEC = 100_000
 # A stamp below zero is very large
 BELOW_ZERO_USEC = 2**62 // 1000
-# In seconds: a move must not take longer
-YOUNGER = 120.0
 
 Tell = Callable[[str], None]
 
@@ -160,7 +158,7 @@ def fixture_young(
     settings: Settings, tell: Tell, results: Results
 ) -> Iterator[Machine]:
     """A host whose TSC has not counted for as long as the other one's."""
-    results.machine().wait(lambda: results.machine().age > YOUNGER)
+    results.machine().wait_age(YOUNGER)
     with Results("young", settings, tell, HOSTS["untrusted"]) as young:
         yield young.machine()
 
