@@ -11,7 +11,7 @@ from lab.witness import GIVEN_UP, KEPT, Report
 TICK_SECONDS = 2.0
 # So late can dom0 hear of a tick, when it is busy or has just swept up after another
 # domain
-HEARD_SECONDS = 2.0
+HEARD_SECONDS = 1.2
 # Generous: what printk counts of a move, which takes seconds
 MOVE_USEC = 1_000_000
 # What the core says when a scheduler clock is not stable any more

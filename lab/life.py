@@ -15,7 +15,7 @@ from lab.witness import Report, parse
 from lab.xen import Guest
 
 # Of two seconds each
-TICKS = 5
+TICKS = 3
 NMIS = 10
 # Of a TSC that is to jump, in ns
 TSC_AGE = 400_000_000_000

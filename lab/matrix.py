@@ -12,11 +12,19 @@ from lab.hosts import HOSTS, XENS, Host, Xen
 from lab.judge_all import Findings, Slept
 from lab.judge_hibernate import judge_hibernation
 from lab.judge_life import judge_jump, judge_standstill
+from lab.judge_sleep import judge_cycles
 from lab.life import Event, Jump, Life, Move, checkpoint, hibernate
 from lab.lifecycles import Crowd, Reboot, pause, replug, save
 from lab.linux import refuses_image
 from lab.qemu import YOUNGER, Machine
-from lab.sleep import STRICT, ThereAndBack, failed_migration, failed_save, migrate
+from lab.sleep import (
+    STRICT,
+    Cycles,
+    ThereAndBack,
+    failed_migration,
+    failed_save,
+    migrate,
+)
 from lab.xen import Guest
 
 # The hosts of the lab, one whose Xen has been up for some time already, and one that
@@ -27,6 +35,7 @@ PLACES["younger"] = HOSTS["untrusted"]
 PLACES["joined"] = PLACES["beside"] = replace(HOSTS["untrusted"], wired=True)
 ADVICE = "clocksource=tsc tsc=reliable"
 NEIGHBOURS = 3
+NAPS = 100
 JUMP_NS = -15_000_000_000
 
 
@@ -57,6 +66,8 @@ class Stage:
     target: Callable[[], Machine]
     # Another guest of the same kind, by the ending of its name
     neighbour: Callable[[str], Guest]
+    # Says how far a long one is
+    tell: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,7 @@ class Lifecycle:
     # Why a kernel cannot do it, if so
     refused: Callable[[str], str] = lambda kernel: ""
     # What else holds with the series and without
-    also: Callable[[Life], Findings] = lambda life: {}
+    also: Callable[[Life, Event], Findings] = lambda life, event: {}
 
 
 def always(event: Event) -> Callable[[Stage], Event]:
@@ -88,7 +99,12 @@ def crowd(stage: Stage) -> Event:
     return Crowd([stage.neighbour(str(number)) for number in range(NEIGHBOURS)])
 
 
-def jump_findings(life: Life) -> Findings:
+def nap_findings(life: Life, event: Event) -> Findings:
+    assert isinstance(event, Cycles)
+    return {"naps": judge_cycles(event, life)}
+
+
+def jump_findings(life: Life, _: Event) -> Findings:
     return {
         "jump": judge_jump(life.report, JUMP_NS),
         "standstill": judge_standstill(life),
@@ -104,6 +120,9 @@ LIFECYCLES = {
     "replug": Lifecycle(always(replug), ONCE),
     "reboot": Lifecycle(always(Reboot()), ONCE),
     "crowd": Lifecycle(crowd, ONCE, words=""),
+    "naps": Lifecycle(
+        lambda stage: Cycles(NAPS, stage.tell), Slept(NAPS, NAPS), also=nap_findings
+    ),
     "migrate": Lifecycle(always(migrate), ONCE, network=True, drawn=True),
     "failed-save": Lifecycle(always(failed_save), STAYED),
     "failed-migration": Lifecycle(always(failed_migration), STAYED, network=True),
@@ -133,7 +152,7 @@ LIFECYCLES = {
         words="ramdisk_size=98304",
         memory=256,
         refused=refuses_image,
-        also=lambda life: {"hibernation": judge_hibernation(life)},
+        also=lambda life, _: {"hibernation": judge_hibernation(life)},
     ),
 }
 
@@ -155,6 +174,8 @@ ROWS = (
     Row("untrusted", "pv pv-native pv-emulated pvh", "save"),
     Row("untrusted", "pv pvh", "checkpoint replug"),
     Row("untrusted", "pv", "pause reboot crowd failed-save"),
+    # It takes ten minutes
+    Row("untrusted", "pv", "naps", xens=lambda xen: xen.version == "4.17"),
     Row("untrusted", "pvh", "migrate failed-migration hibernate"),
     Row("untrusted", "pv pv-native", "migrate", xens=lambda xen: xen.migrates_pv),
     Row("untrusted", "pv", "move-older", xens=lambda xen: xen.symbols),

@@ -78,7 +78,9 @@ def repeat(cell: Cell, kernel: str) -> str:
     return f"make lab KERNEL={kernel} T={cell}"
 
 
-def judged(cell: Cell, case: Case, lives: list[Life], before: list[Report]) -> Findings:
+def judged(
+    cell: Cell, case: Case, event: Event, lives: list[Life], before: list[Report]
+) -> Findings:
     """Of all the guests that took part, and what those before them foresaw."""
     found: Findings = {
         "foresight": [
@@ -92,7 +94,7 @@ def judged(cell: Cell, case: Case, lives: list[Life], before: list[Report]) -> F
         if case.patched:
             host, slept = cell.host, cell.life.slept
             findings |= judge_series(case, life, host, slept, cell.given_up)
-        findings |= cell.life.also(life)
+        findings |= cell.life.also(life, event)
         for name, problems in findings.items():
             found.setdefault(name, []).extend(problems)
     return found
@@ -116,6 +118,7 @@ def side_of(
     stage = Stage(
         target,
         lambda ending: results.guest(cell.case(patched=patched, ending=ending)),
+        results.tell,
     )
     event: Event = cell.life.event(stage)
     course = Course(event)
@@ -125,7 +128,7 @@ def side_of(
     try:
         life = results.of(case, lived)
         lives = [life, *(event.lives if isinstance(event, Crowd) else [])]
-        findings = judged(cell, case, lives, old.reports if old else [])
+        findings = judged(cell, case, event, lives, old.reports if old else [])
     except MachineDied:
         raise
     except LabError as error:

@@ -31,6 +31,7 @@ ORDER = (
     "xens",
     "lifecycles",
     "matrix",
+    "matrix_run",
     "connection",
     "suites",
     "naps",

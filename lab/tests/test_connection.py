@@ -15,10 +15,11 @@ from lab.common import LabError
 from lab.judge_all import Slept, judge_guest
 from lab.judge_connection import judge_connection
 from lab.measures import Connection
+from lab.life import TICKS
 from lab.network import AWAY, HOME, MIGRATION, Cable
 from lab.sleep import ThereAndBack
 from lab.tests.test_lab import RECORDED
-from lab.tests.test_matrix import recorded
+from lab.tests.test_matrix_run import recorded
 from lab.witness import parse
 
 LINE = "connection 240 10 1700000000\n"
@@ -97,7 +98,7 @@ def test_there_and_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     ThereAndBack(other)(guest)
     assert [word for word in asked if not word.startswith("pause")] == [
         "over",
-        "tick 5",
+        f"tick {TICKS}",
         "over",
-        "tick 6",
+        f"tick {TICKS + 1}",
     ]

@@ -18,7 +18,7 @@ from lab.linux import refuses_image
 DISK = "ramdisk_size=98304"
 TSC = Case("hibernate-tsc", "", DISK, kind="pvh", memory=256)
 PVCLOCK = Case("hibernate-pvclock", "native", DISK, kind="pvh", memory=256)
-OLD = Case("old-hibernate", "", DISK, kind="pvh", memory=256, patched=False)
+OLD = Case("old-hibernate", "native", DISK, kind="pvh", memory=256, patched=False)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import pytest
 
 from lab import lifecycles
 from lab.course import Course
+from lab.life import TICKS
 from lab.lifecycles import Crowd, replug, together
 from lab.qemu import OrderFailed
 from lab.records import Tick
@@ -79,7 +80,7 @@ def test_replugged_asleep() -> None:
     assert machine.orders == [
         f"xl vcpu-set --ignore-host 7 {number}" for number in (1, 2)
     ]
-    wanted = ["online 1", "save", "restore", "online 2", "tick 5"]
+    wanted = ["online 1", "save", "restore", "online 2", f"tick {TICKS}"]
     assert [asked for asked in guest.asked if asked in wanted] == wanted
 
 

@@ -3,37 +3,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from lab import cases, linux, matrix_run
-from lab.boot import Settings, settings_from
-from lab.cases import Case
-from lab.common import TOP, LabError
-from lab.hosts import XENS, Xen
-from lab.images import Images
-from lab.judge_all import Findings, Slept, judge_series
-from lab.life import Event, Life
-from lab.lifecycles import Crowd
-from lab.matrix import LIFECYCLES, MODES, PLACES, ROWS, Cell, cells, choose
+from lab.common import LabError
+from lab.hosts import XENS
+from lab.judge_all import Findings
+from lab.matrix import LIFECYCLES, MODES, PLACES, ROWS, cells, choose
 from lab.matrix_report import html, markdown
-from lab.matrix_run import Hosts, outcome_of
 from lab.outcome import ALIVE, Outcome, Result, Side, compare
-from lab.packages import Unavailable
-from lab.qemu import YOUNGER
-from lab.tests.test_death import empty_kernel, stand_in
-from lab.tests.test_lab import HOST, RECORDED
-from lab.witness import parse
 
 SAVE, PAUSE = choose("4.17-untrusted-pv-save") + choose("4.17-untrusted-pv-pause")
-CROWD = choose("4.17-untrusted-pv-crowd")[0]
-YOUNG = choose("4.14-untrusted-pv-move-younger")[0]
 MOVE = choose("4.17-itsc-pv-itsc-advised-move-1ghz")[0]
 WELL: Findings = {"clocks": [], "ticks": []}
 SLOW: Findings = {"clocks": [], "ticks": ["ticks of 2 s take 4 s"]}
@@ -132,166 +114,3 @@ def test_report() -> None:
     assert not re.findall(r'src=|href="[^#]', page), "it needs another file"
     for outcome in outcomes:
         assert f'href="#{outcome.cell}"' in page and f'id="{outcome.cell}"' in page
-
-
-def test_a_xen_that_cannot_be_had_is_skipped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-
-    def unavailable(xen: Xen, kernel: str) -> Images:
-        asked.append(xen.version)
-        raise Unavailable("bullseye is not signed\n  more of it")
-
-    monkeypatch.setattr(cases, "make_images", unavailable)
-    with Hosts(settings_from({})) as hosts:
-        chosen = choose("4.14 and pv-save")
-        outcomes = [outcome_of(hosts, cell, "6.12") for cell in chosen]
-    assert [outcome.result for outcome in outcomes] == [Result.SKIPPED] * len(chosen)
-    assert str(outcomes[0]).endswith("skipped: bullseye is not signed")
-    # Once is enough
-    assert asked == ["4.14"]
-
-
-@pytest.mark.parametrize(
-    ("condition", "result"),
-    [("snapshot_test", Result.SKIPPED), ("exclusive", Result.LOST)],
-)
-def test_what_a_kernel_cannot_do_is_skipped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, condition: str, result: Result
-) -> None:
-    """As its source has it; the other one gets as far as to its packages."""
-    source = tmp_path / "6.1/linux/kernel/power/swap.c"
-    source.parent.mkdir(parents=True)
-    source.write_text(f"\tif ({condition})\n\t\tmode |= FMODE_EXCL;\n")
-    monkeypatch.setattr(linux, "BUILD", tmp_path)
-
-    def missing(*_: object) -> Images:
-        raise LabError("there are no packages")
-
-    monkeypatch.setattr(cases, "make_images", missing)
-    cell = choose("4.17-untrusted-pvh-hibernate")[0]
-    with Hosts(settings_from({})) as hosts:
-        outcome = outcome_of(hosts, cell, "6.1")
-    assert outcome.result is result
-    if result is Result.SKIPPED:
-        assert str(outcome).endswith("only from a swap that nobody else uses")
-
-
-def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a machine that died, and after guests that did."""
-    died = tmp_path / "died"
-    kernel = empty_kernel(tmp_path)
-    (tmp_path / "nothing").touch()
-    script = f"""echo ready
-    if [ ! -e {died} ]; then touch {died}; echo '(XEN) Panic on CPU 0:' > console.log
-    fi
-    while read -r id rest; do
-        for guest in *.cfg; do echo 'Kernel panic' >> guest-${{guest%.cfg}}.log; done
-        echo 5 > commands/$id.out; echo done $id 0
-    done"""
-    images = stand_in(tmp_path, monkeypatch, script)
-    monkeypatch.setattr(cases, "make_images", lambda *_: images)
-    monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
-    monkeypatch.setattr(matrix_run, "say", lambda text: None)
-    with Hosts(settings_from({})) as hosts:
-        first = outcome_of(hosts, SAVE, "6.12")
-        second = outcome_of(hosts, PAUSE, "6.12")
-    assert first.result is Result.LOST and "Xen died" in first.details
-    assert "make lab KERNEL=6.12 T=4.17-untrusted-pv-save" in first.details
-    assert second.result is Result.LOST and second.new is not None
-    assert "Kernel panic" in second.new.findings[ALIVE][0]
-
-
-VERDICT = re.compile("xen: TSC reliable: .*")
-
-
-def recorded(name: str, row: int, *, decided: bool = True) -> Life:
-    """It foresaw this row, and decided on the one that was recorded."""
-    text = RECORDED if decided else VERDICT.sub("nothing", RECORDED)
-    report = parse(text)
-    verdict = {"verdict": "reliable", "row": row, "by": "policy"}
-    verdict["reason"] = "emulated at a constant rate, also across migration"
-    report.said["xen-clock.before"] = json.dumps({"verdict": verdict})
-    guest: Any = SimpleNamespace(log=SimpleNamespace(path=TOP / name))
-    return Life(guest, report, {}, 0.0)
-
-
-class Foreseen:
-    """Has lives at once: a guest's, and a neighbour's; each foresaw one of the rows."""
-
-    settings = settings_from({})
-
-    def __init__(self, rows: tuple[int, int], decided: bool = True) -> None:
-        self.rows = rows
-        self.decided = decided
-
-    def at(self, cell: object, place: str) -> Any:
-        return self
-
-    def of(self, case: Case, event: Event) -> Life:
-        one, two = (
-            recorded(case.name, row, decided=self.decided or not case.patched)
-            for row in self.rows
-        )
-        if isinstance(event, Crowd):
-            event.lives.append(two)
-        return one
-
-    def guest(self, case: Case) -> None:
-        pass
-
-
-@pytest.mark.parametrize(
-    ("cell", "rows", "decided", "result"),
-    [
-        (SAVE, (4, 5), True, Result.SAME),
-        (SAVE, (5, 4), True, Result.WORSE),
-        (CROWD, (4, 4), True, Result.SAME),
-        (CROWD, (4, 5), True, Result.WORSE),
-        (SAVE, (4, 4), False, Result.WORSE),
-    ],
-)
-def test_the_old_kernel_foresees_the_new(
-    monkeypatch: pytest.MonkeyPatch,
-    cell: Cell,
-    rows: tuple[int, int],
-    decided: bool,
-    result: Result,
-) -> None:
-    for name in ("judge_guest", "judge_series"):
-        monkeypatch.setattr(matrix_run, name, lambda *_: {})
-    hosts: Any = Foreseen(rows, decided)
-    outcome = outcome_of(hosts, cell, "6.12")
-    assert outcome.result is result
-    assert ("foresight: " in outcome.details) == result.failed
-
-
-class Places(Foreseen):
-    """Of which it is told when a machine is booted, and how old it has to be."""
-
-    def __init__(self) -> None:
-        super().__init__((4, 4))
-        self.done: list[str] = []
-
-    def at(self, cell: object, place: str) -> Any:
-        def machine(kind: str) -> Any:
-            self.done.append(place)
-            return SimpleNamespace(wait_age=lambda age: self.done.append(f"{age:.0f}"))
-
-        return SimpleNamespace(of=self.of, machine=machine, settings=self.settings)
-
-
-def test_the_younger_machine_is_booted_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("judge_guest", "judge_series"):
-        monkeypatch.setattr(matrix_run, name, lambda *_: {})
-    hosts: Any = Places()
-    assert outcome_of(hosts, YOUNG, "6.12").result is Result.SAME
-    assert hosts.done == ["untrusted", f"{YOUNGER:.0f}", "younger"] * 2
-
-
-def test_a_kernel_that_decides_nothing() -> None:
-    case = SAVE.case(patched=True)
-    life = recorded("silent", 4, decided=False)
-    findings = judge_series(case, life, HOST, Slept(1, 1))
-    assert any("no verdict" in problem for problem in findings["policy"])

@@ -109,7 +109,7 @@ class Ticked:
         ((0, 2.6, 5.2, 7.8, 10.4, 13.0), True),
         ((0, 4, 8, 12, 16, 20), True),
         ((0, 1, 2, 3, 4, 5), True),
-        ((0, 600, 602, 604, 606, 608), True),
+        ((0, 600, 602, 604), True),
     ],
 )
 def test_ticks(times: tuple[float, ...], wrong: bool) -> None:

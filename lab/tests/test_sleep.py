@@ -17,7 +17,8 @@ from lab.qemu import Machine
 from lab.sleep import STRICT, Cycles, Tour, failed_migration, failed_save, migrate
 
 HOST = HOSTS["untrusted"]
-CYCLES = {Case("cycles", "", STRICT): 100, Case("cycles-native", "native", STRICT): 20}
+# A hundred are in the matrix
+CYCLES = {Case("cycles", "", STRICT): 30, Case("cycles-native", "native", STRICT): 10}
 # The guest goes on where it was
 STAYS: dict[Case, Event] = {
     Case("checkpoint", "", STRICT): checkpoint,
