@@ -11,11 +11,11 @@ import pytest
 from lab.common import BUILD
 from lab.linux import git
 from lab.prefix_build import Prefixes
-from lab.tests.tree import KERNELS, tree_of
+from lab.tests.tree import EACH, tree_of
 
 
 @pytest.mark.usefixtures("trees")
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", EACH)
 def test_every_prefix_builds(kernel: str) -> None:
     """And says no more than the kernel without the series does.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.common import BUILD, KERNEL, TOP
-from lab.tests.tree import BUILT, KERNELS, PATCHES, TREE, added, git, mails, run
+from lab.tests.tree import BUILT, EACH, KERNELS, PATCHES, TREE, added, git, mails, run
 from lab.tests.tree import steps, tracked, tree_of
 
 # A brace, an #include, and the call of a function: what a hook is made of
@@ -27,8 +27,9 @@ def test_every_kernel_file_is_added_once() -> None:
         assert sorted(added(steps(kernel))) == ours
 
 
-def test_all_kernels_are_built() -> None:
-    assert BUILT == KERNELS, "scripts/kernel builds each"
+@pytest.mark.parametrize("kernel", EACH)
+def test_kernel_is_built(kernel: str) -> None:
+    assert kernel in BUILT, f"scripts/kernel {kernel} builds it"
 
 
 def test_steps_of_an_old_kernel(tmp_path: Path) -> None:
@@ -66,6 +67,39 @@ def test_steps_of_an_old_kernel(tmp_path: Path) -> None:
     assert done.returncode != 0 and "no step that is named 0003-c" in done.stdout
 
 
+@pytest.mark.parametrize("has", ["", "sid", "backports"])
+def test_the_source_is_taken_where_it_is(tmp_path: Path, has: str) -> None:
+    """If it is nowhere that is said, by an exit status of its own, too."""
+    for name in ("scripts/kernel", "scripts/common.sh", "scripts/steps"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(TOP / name, tmp_path / name)
+    (tmp_path / "series").mkdir()
+    (tmp_path / "series/kernels").write_text("9.9\tsid,backports\tlinux-9.9\t5\n")
+    (tmp_path / "series/0001-a.patch").write_text("Subject: a\n")
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab/kernel.config.9.9").touch()
+    fetch = tmp_path / "scripts/fetch"
+    fetch.write_text(
+        f'#!/bin/sh\necho "asked $1" >&2\n[ "$1" = "{has}" ] && echo deb\n'
+    )
+    fetch.chmod(0o755)
+    note = tmp_path / "build/9.9/unavailable"
+    note.parent.mkdir(parents=True)
+    note.write_text("long ago\n")
+
+    done = run(tmp_path / "scripts/kernel", "9.9", "tree")
+    asked = re.findall(r"^asked (.*)$", done.stdout, re.M)
+    assert asked == (["sid"] if has == "sid" else ["sid", "backports"])
+    if has:
+        # This is no package
+        assert done.returncode == 1 and "deb could not be unpacked" in done.stdout
+        assert not note.exists()
+    else:
+        assert done.returncode == 69
+        assert note.read_text() == "linux-9.9 cannot be had from sid or backports\n"
+        assert "error" not in done.stdout.splitlines()[-1]
+
+
 @pytest.mark.parametrize("patch", PATCHES, ids=[p.stem for p in PATCHES])
 def test_patch_holds_hooks_only(patch: Path) -> None:
     text = patch.read_text()
@@ -97,7 +131,7 @@ def test_no_logic_is_there_twice() -> None:
 
 
 @pytest.mark.usefixtures("trees")
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", EACH)
 def test_git_log_is_the_series(kernel: str) -> None:
     tree = tree_of(kernel)
     log = git(tree, "log", "--reverse", "--format=%s", "base..series").splitlines()
@@ -110,7 +144,7 @@ def test_git_log_is_the_series(kernel: str) -> None:
 
 
 @pytest.mark.usefixtures("trees")
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", EACH)
 def test_every_new_file_has_its_maintainers(kernel: str) -> None:
     words = ("--nogit", "--nogit-fallback", "--norolestats", "-f")
     for name in added(steps(kernel)):

@@ -6,6 +6,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+from _pytest.mark import ParameterSet
+
 from lab.common import BUILD, KERNEL, TOP, output
 from lab.linux import git as git, make as make, tree_of as tree_of
 
@@ -20,7 +23,24 @@ TREE = tree_of(KERNEL)
 KERNELS = kernels()
 # With the series
 BUILT = [name for name in KERNELS if (BUILD / name / "bzImage").exists()]
+
 PATCHES = sorted((TOP / "series").rglob("[0-9]*.patch"))
+
+
+def unavailable(kernel: str) -> str:
+    """Why its source could not be had, if so, in the words of scripts/kernel."""
+    note = BUILD / kernel / "unavailable"
+    return note.read_text().strip() if kernel not in BUILT and note.exists() else ""
+
+
+def each(kernel: str, *values: object) -> ParameterSet:
+    """Values for a test that looks at the kernel, or is skipped with a reason."""
+    reason = unavailable(kernel)
+    skip = pytest.mark.skipif(bool(reason), reason=reason)
+    return pytest.param(*(values or (kernel,)), marks=skip)
+
+
+EACH = [each(kernel) for kernel in KERNELS]
 
 
 def mails(kernel: str) -> list[Path]:
