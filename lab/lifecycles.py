@@ -11,7 +11,7 @@ from lab.sleep import idle
 from lab.xen import Guest
 
 # Less than what a kernel takes for a lockup
-PAUSE_SECONDS = 5
+PAUSE_SECONDS = 3
 
 
 def set_vcpus(guest: Guest, number: int) -> None:
