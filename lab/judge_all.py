@@ -17,10 +17,14 @@ Findings = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Slept:
-    """It was suspended so often, and so often it woke as another domain."""
+    """It was suspended so often, and so often it woke as another domain.
+
+    So often it had to look at its TSC again, if that is not the same.
+    """
 
     suspends: int = 0
     wakes: int = 0
+    looks: int | None = None
 
 
 def judge_guest(case: Case, life: Life, slept: Slept) -> Findings:
@@ -61,5 +65,6 @@ def judge_series(
         return findings
     findings["policy"] = policy
     if expected.verdict == "reliable":
-        findings["kept"] = judge_life.judge_kept(report, slept.wakes)
+        looks = slept.wakes if slept.looks is None else slept.looks
+        findings["kept"] = judge_life.judge_kept(report, looks)
     return findings

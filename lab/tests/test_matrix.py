@@ -45,6 +45,8 @@ def test_only_what_a_xen_can_do() -> None:
     assert migrated == {xen.version for xen in XENS.values() if xen.migrates_pv}
     old = {cell.xen for cell in choose("older")}
     assert old == {xen.version for xen in XENS.values() if xen.symbols}
+    shown = {cell.xen for cell in choose("pv-itsc")}
+    assert shown == {xen.version for xen in XENS.values() if xen.shows_itsc}
 
 
 def test_machines_are_shared() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab import cases, linux, matrix_run
+from lab import cases, judge_all, linux, matrix_run
 from lab.boot import Settings, settings_from
 from lab.cases import Case
 from lab.common import TOP, LabError
@@ -211,3 +211,17 @@ def test_a_kernel_that_decides_nothing() -> None:
     life = recorded("silent", 4, decided=False)
     findings = judge_series(case, life, HOST, Slept(1, 1))
     assert any("no verdict" in problem for problem in findings["policy"])
+
+
+def test_looks_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recorded guest has not looked at its TSC again."""
+    monkeypatch.setattr(judge_all, "judge_selftest", lambda *_, **__: [])
+    case = SAVE.case(patched=True)
+    for slept, wrong in (
+        (Slept(1, 1), True),
+        (Slept(1, 0), False),
+        (Slept(1, 1, looks=0), False),
+        (LIFECYCLES["hibernate"].slept, True),
+    ):
+        found = judge_series(case, recorded("blind", 4), HOST, slept)["kept"]
+        assert any("was kept 0 times" in problem for problem in found) == wrong
