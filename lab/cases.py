@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Callable
 
 from lab.boot import Settings
+from lab.death import MachineDied, OrderFailed, RunError
 from lab.faults import TWICE, fault_in
 from lab.hang import LOST_WAKEUP
 from lab.hosts import Host
 from lab.images import make_images
 from lab.life import Event, Life, live, save_and_restore
-from lab.qemu import RUN_LIMIT, Machine, MachineDied, OrderFailed, RunError
+from lab.qemu import RUN_LIMIT, Machine
 from lab.runs import Run
 from lab.xen import Guest, GuestDied
 
@@ -117,9 +118,7 @@ class Results:
             stack.enter_context(machine)
             self.tell(f"booting Xen and dom0 under QEMU: {run.directory.name}")
             self._machines[kind] = machine
-            machine.dead = True  # until it has booted
             machine.wait_boot()
-            machine.dead = False
         machine = self._machines[kind]
         # Others may have used it for long
         machine.limit = machine.age + RUN_LIMIT

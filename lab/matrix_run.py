@@ -17,6 +17,7 @@ from lab.boot import Settings, settings_from
 from lab.cases import Case, Results, explain
 from lab.common import LAB, TOP, LabError, run_main, say, write_atomically
 from lab.course import Course
+from lab.death import MachineDied
 from lab.hosts import XENS
 from lab.judge_all import Findings, judge_guest, judge_series
 from lab.judge_tool import judge_foresight
@@ -26,7 +27,7 @@ from lab.matrix import PLACES, Cell, Stage, choose
 from lab.matrix_report import html, markdown
 from lab.outcome import ALIVE, Outcome, Result, Side, compare
 from lab.packages import Unavailable
-from lab.qemu import Machine, MachineDied
+from lab.qemu import Machine
 from lab.report import clocksource
 from lab.svg import Line, draw
 from lab.witness import Report

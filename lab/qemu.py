@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 import select
 import shlex
 import signal
@@ -15,6 +14,17 @@ from typing import Callable
 
 from lab.command import qemu_command
 from lab.common import LabError, need, say
+from lab.death import (
+    DOM0_FAILED,
+    Dom0Died,
+    Hung,
+    KERNEL_DEAD,
+    MachineDied,
+    OrderFailed,
+    QemuDied,
+    XEN_DEAD,
+    XenDied,
+)
 from lab.hosts import HOSTS, Host
 from lab.images import Images
 from lab.log import Log
@@ -33,43 +43,6 @@ RUN_LIMIT = 1800.0
 YOUNGER = 120.0
 # How long a log must rest after a line of bad news, to have all of it
 SETTLE = 1.5
-
-XEN_DEAD = re.compile(
-    r"\(XEN\).*(Panic on CPU|FATAL (PAGE FAULT|TRAP)|Assertion .* failed)"
-)
-KERNEL_DEAD = re.compile(
-    r"Kernel panic|\bBUG: |\bOops\b|kernel BUG at|general protection fault"
-    r"|rcu: INFO: .* stall|blocked for more than"
-)
-DOM0_FAILED = re.compile(r"^lab dom0: ")
-
-
-class RunError(LabError):
-    """The run is over."""
-
-
-class OrderFailed(RunError):
-    """A command in dom0 failed; the machine may go on."""
-
-
-class MachineDied(RunError):
-    """Nothing more can be done with this machine."""
-
-
-class XenDied(MachineDied):
-    pass
-
-
-class Dom0Died(MachineDied):
-    pass
-
-
-class QemuDied(MachineDied):
-    pass
-
-
-class Hung(MachineDied):
-    pass
 
 
 class Machine:
@@ -115,12 +88,22 @@ class Machine:
             )
         return self
 
-    def __exit__(self, *_: object) -> None:
-        try:
+    @property
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def _kill(self) -> None:
+        if self.runs:
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
+
+    def give_up(self) -> None:
+        """One that hangs would keep the CPUs busy, which others need."""
+        self.dead = True
+        self._kill()
+
+    def __exit__(self, *_: object) -> None:
+        self._kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 try:
@@ -208,7 +191,7 @@ class Machine:
         try:
             self._poll(timeout)
         except MachineDied:
-            self.dead = True
+            self.give_up()
             raise
 
     def _poll(self, timeout: float) -> None:
@@ -247,6 +230,13 @@ class Machine:
     # What goes to the machine
 
     def wait_boot(self) -> None:
+        try:
+            self._wait_boot()
+        except LabError:
+            self.give_up()
+            raise
+
+    def _wait_boot(self) -> None:
         if self.host.uptime:
             try:
                 set_uptime(self.run.directory, self._symbols, self.host.uptime)

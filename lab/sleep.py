@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Callable
 
+from lab.death import OrderFailed
 from lab.life import TICKS, tick
 from lab.network import Cable
-from lab.qemu import Machine, OrderFailed
+from lab.qemu import Machine
 from lab.records import Tick
 from lab.xen import Guest
 

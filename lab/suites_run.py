@@ -13,11 +13,12 @@ import time
 
 from lab.boot import Settings, settings_from
 from lab.common import LabError, run_main, say
+from lab.death import MachineDied
 from lab.judge import judge_trouble
 from lab.judge_suites import Results, compare, table, word
 from lab.life import finish, measure
 from lab.outcome import Result
-from lab.qemu import Machine, MachineDied
+from lab.qemu import Machine
 from lab.report import clocksource
 from lab.runs import Run
 from lab.suites import LIMIT_SECONDS, WHENS, batches, choose, parse

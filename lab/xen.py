@@ -6,12 +6,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from lab.death import KERNEL_DEAD, MachineDied, RunError
 from lab.guest_config import configure
 from lab.hang import where_it_is
 from lab.log import Log
 from lab.network import CONNECT, Cable, serve
 from lab.outside import Outside, read_outside
-from lab.qemu import GUEST_QUIET_LIMIT, KERNEL_DEAD, Machine, MachineDied, RunError
+from lab.qemu import GUEST_QUIET_LIMIT, Machine
 from lab.records import Tick
 
 WITNESS_FAILED = re.compile(r"witness: FAILED")
@@ -267,7 +268,7 @@ class Guest:
             self.machine.must(f"xl migrate -s '' {self.name} '{send}'", machine)
         except MachineDied:
             # The one that lives, too, is of no more use: the order may never end
-            self.machine.dead = True
+            self.machine.give_up()
             raise
         self._check_log()
         self._be_on(machine, "--incoming")

@@ -12,12 +12,13 @@ import pytest
 from lab import cases, qemu, runs, xen
 from lab.boot import Settings, settings_from
 from lab.cases import Case, Results
+from lab.death import Dom0Died, Hung, MachineDied, QemuDied, XenDied
 from lab.faults import STALE, TWICE, fault_in
 from lab.hang import LOST_WAKEUP, parse_vcpus
 from lab.hosts import HOSTS
 from lab.images import Images
 from lab.network import Cable
-from lab.qemu import Dom0Died, Hung, Machine, MachineDied, QemuDied, XenDied
+from lab.qemu import Machine
 from lab.runs import Run
 from lab.xen import Guest, GuestDied
 
@@ -70,10 +71,12 @@ def test_death_is_an_error(
     error: type[MachineDied],
 ) -> None:
     monkeypatch.setattr(qemu, "QUIET_LIMIT", 2.0)
-    with pytest.raises(error) as raised:
-        with machine(tmp_path, monkeypatch, script) as dying:
+    with machine(tmp_path, monkeypatch, script) as dying:
+        with pytest.raises(error) as raised:
             dying.wait_boot()
             dying.must("true")
+        # It keeps no CPU busy that others need
+        assert dying.dead and not dying.runs
     assert "console.log" in str(raised.value)
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from lab import lifecycles
 from lab.course import Course
+from lab.death import OrderFailed
 from lab.life import TICKS
 from lab.lifecycles import Crowd, replug, together
-from lab.qemu import OrderFailed
 from lab.records import Tick
 
 
