@@ -7,8 +7,10 @@ of minutes.
 
 Xen's first instructions note the TSC in boot_tsc_stamp.  Its clock is the time
 since, on the boot CPU first, from which init_xen_time() sets the platform timer's
-and all other CPUs get theirs.  So moving that one stamp into the past, before
-init_xen_time() and after the calibration, moves all of them, and the same way.
+and all other CPUs get theirs.  Each CPU has a stamp for it: a TSC, and what the clock
+was then, which is zero before init_xen_time().  So to set that one number moves all
+of them, and the same way.  (To move the TSC into the past would have it wrap, which
+Xen 4.20 takes for the future.)
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ from pathlib import Path
 from lab.common import LabError, need, output
 from lab.gdbstub import Stub
 
-# Where to stop; the stamp; the boot CPU's clock, which begins with a copy of the
-# stamp; the rate of the TSC
+# Where to stop; the TSC of the boot; the boot CPU's clock, which begins with a copy
+# of it, followed by the time in ns
 STOP = "init_xen_time"
 STAMP = "boot_tsc_stamp"
 CLOCK = "per_cpu__cpu_time"
-RATE = "cpu_khz"
+TIME = 8
 # Xen is there after a second of its own time
 STOP_LIMIT = 120.0
 
@@ -41,7 +43,7 @@ def addresses(symbols: Path) -> dict[str, int]:
         name: int(address, 16)
         for address, name in re.findall(r"^([0-9a-f]+) \w (\w+)$", text, re.MULTILINE)
     }
-    for name in (STOP, STAMP, CLOCK, RATE):
+    for name in (STOP, STAMP, CLOCK):
         if name not in found:
             raise LabError(f"{symbols} has no symbol {name}: another version of Xen?")
     return found
@@ -55,11 +57,10 @@ def set_uptime(directory: Path, symbols: Path, seconds: int) -> None:
             stub.run_to(at[STOP], STOP_LIMIT)
         except LabError as error:
             raise LabError(f"Xen did not come to {STOP}(): {error}") from None
-        stamp, khz = stub.read(at[STAMP]), stub.read(at[RATE])
-        if stub.read(at[CLOCK]) != stamp or not 100_000 < khz < 10_000_000:
+        clock = at[CLOCK]
+        if stub.read(clock) != stub.read(at[STAMP]) or stub.read(clock + TIME):
             raise LabError(
                 f"this Xen keeps its clock in another way than {Path(__file__).name} "
-                f"thinks ({CLOCK} does not begin with {STAMP}, or {RATE} is {khz})"
+                f"thinks ({CLOCK} does not begin with {STAMP} and zero)"
             )
-        for name in (STAMP, CLOCK):
-            stub.write(at[name], stamp - seconds * khz * 1000)
+        stub.write(clock + TIME, seconds * 1_000_000_000)
