@@ -19,6 +19,8 @@ class Xen:
     suite: str
     # Built with shadow paging, which tracks the pages that a PV guest writes to
     migrates_pv: bool = False
+    # A guest that goes on after a suspend learns that it was cancelled
+    cancels: bool = True
     # A guest that may be migrated sees the invariant TSC, if it is configured so
     shows_itsc: bool = True
     # Its symbols are packaged as well, without which it cannot be made to look old
@@ -70,7 +72,14 @@ class Host:
 XENS = {
     xen.version: xen
     for xen in (
-        Xen("4.14", "bullseye", migrates_pv=True, shows_itsc=False, symbols=False),
+        Xen(
+            "4.14",
+            "bullseye",
+            migrates_pv=True,
+            cancels=False,
+            shows_itsc=False,
+            symbols=False,
+        ),
         Xen("4.17", "bookworm"),
         Xen("4.20", "trixie"),
     )

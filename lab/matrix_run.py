@@ -160,7 +160,7 @@ def drawing(cell: Cell, old: Course, new: Course) -> str:
 
 def outcome_of(hosts: Hosts, cell: Cell, kernel: str) -> Outcome:
     start = time.monotonic()
-    if reason := cell.life.refused(kernel):
+    if reason := cell.life.refused(kernel, XENS[cell.xen]):
         return Outcome(cell, Result.SKIPPED, reason=reason)
     try:
         old, old_course, _ = side_of(hosts, cell)

@@ -15,7 +15,7 @@ from lab import cases, judge_all, linux, matrix_run
 from lab.boot import Settings, settings_from
 from lab.cases import Case
 from lab.common import TOP, LabError
-from lab.hosts import Xen
+from lab.hosts import XENS, Xen
 from lab.images import Images
 from lab.judge_all import Slept, judge_series
 from lab.life import Event, Life
@@ -77,6 +77,16 @@ def test_what_a_kernel_cannot_do_is_skipped(
     assert outcome.result is result
     if result is Result.SKIPPED:
         assert str(outcome).endswith("only from a swap that nobody else uses")
+
+
+@pytest.mark.parametrize("lifecycle", ["checkpoint", "failed-save", "failed-migration"])
+def test_what_a_xen_cannot_do_is_skipped(lifecycle: str) -> None:
+    cell = choose(f"4.14 and {lifecycle}")[0]
+    with Hosts(settings_from({})) as hosts:
+        outcome = outcome_of(hosts, cell, "6.12")
+    assert outcome.result is Result.SKIPPED and "panics" in outcome.reason
+    newer = choose(f"4.17 and {lifecycle}")[0]
+    assert not newer.life.refused("6.12", XENS["4.17"])
 
 
 def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
