@@ -9,6 +9,8 @@ from pathlib import Path
 from lab.qemu import Machine
 
 LOST_WAKEUP = "all of its vCPUs sleep, and Xen has no event for them"
+# Of Xen's pause flags
+BLOCKED, DOWN = 1, 2
 VCPU = re.compile(
     r"(VCPU\d+): .*upcall_pend=(\d+) upcall_mask=(\d+).*\n"
     r".*pause_count=(\d+) pause_flags=(\w+)"
@@ -21,7 +23,10 @@ def parse_vcpus(text: str, domid: int) -> str:
     vcpus = VCPU.findall(text.partition("General information for domain ")[0])
     if not found or not vcpus:
         return "Xen says nothing of its vCPUs"
-    if all((int(pend), int(flags, 16)) == (0, 1) for _, pend, _, _, flags in vcpus):
+    # One that is unplugged is not to wake up
+    up = [(int(p), int(flags, 16)) for _, p, _, _, flags in vcpus]
+    up = [(pend, flags) for pend, flags in up if flags != DOWN]
+    if up and all(one == (0, BLOCKED) for one in up):
         return LOST_WAKEUP
     return "; ".join(
         f"{name} has {'an' if int(pend) else 'no'} event pending"

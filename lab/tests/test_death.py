@@ -212,6 +212,10 @@ def test_where_the_vcpus_are() -> None:
         "VCPU1 has no event pending, and is not running"
     )
     assert parse_vcpus(other, 5) == "Xen says nothing of its vCPUs"
+    # One that is unplugged may have an event, but nothing else may be down
+    unplugged = deaf.replace("flags=1\n(XEN)     paging", "flags=2\n(XEN)     paging")
+    assert parse_vcpus(unplugged, 5) == LOST_WAKEUP
+    assert "not running" in parse_vcpus(ASLEEP.replace("flags=1", "flags=2"), 5)
     # Flags are a hexadecimal number; those of a vCPU that is down, and waits for Xen
     assert "not running" in parse_vcpus(ASLEEP.replace("flags=1", "flags=a"), 5)
 
