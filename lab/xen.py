@@ -22,9 +22,9 @@ GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|{WITNESS_FAILED.pattern}")
 # them: as if Xen had missed its timer, and any other interrupt would do.  QEMU's SVM
 # may be what loses it: it changes the CPU's pending interrupts, as other threads do,
 # by a plain read and write.  So dom0 is called when all has been quiet for so many
-# seconds, which the guest does not notice.
-CALL_AFTER = 10.0
-MOST_CALLS = 10
+# seconds, which the guest does not notice: the less, the sooner its sleepers wake up.
+CALL_AFTER = 2.0
+MOST_CALLS = 50
 
 # The time in dom0, among what else an order prints
 STAMP = "read -r now _ < /proc/uptime && echo at $now"
