@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass, replace
 from typing import Callable
 
@@ -46,9 +47,10 @@ class Case:
     def __str__(self) -> str:
         return self.name
 
-    def repeat(self, kernel: str) -> str:
+    def repeat(self, settings: Settings) -> str:
         """The command that shows this case again."""
-        words = ["make boot", f"KERNEL={self.linux or kernel}"]
+        words = ["make boot", f"KERNEL={self.linux or settings.kernel}"]
+        words.append(f"XEN={settings.xen.version}")
         if self.kind != "pv":
             words.append(f"GUEST={self.kind}")
         if self.tsc_mode:
@@ -192,6 +194,13 @@ class Results:
             f"Run /init after {report.run_init:.2f} s"
         )
         return life
+
+
+def repeat_test(test: str, case: Case) -> str:
+    """The command that runs the tests of this case again, in one file of tests."""
+    chosen = [name for name in ("KERNEL", "XEN") if os.environ.get(name)]
+    words = [f"{name}={os.environ[name]}" for name in chosen]
+    return " ".join([*words, f"python3 -m pytest lab/tests/test_{test}.py -k {case}"])
 
 
 def explain(case: Case, life: Life, problems: list[str], repeat: str) -> str:

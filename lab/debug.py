@@ -116,7 +116,10 @@ def run(settings: Settings, checks: Checks) -> tuple[int, int]:
                 continue
             problems = judge_checks(checks, case, life, event)
             if problems:
-                say(explain(case, life, problems, "make debug"))
+                repeat = (
+                    f"make debug KERNEL={settings.kernel} XEN={settings.xen.version}"
+                )
+                say(explain(case, life, problems, repeat))
             clean += not problems
     return clean, len(lives)
 

@@ -45,7 +45,8 @@ def main() -> int:
     settings = settings_from(dict(os.environ))
     images = make_images(settings.xen, settings.kernel)
     run = Run("soak")
-    with Machine(run, images, settings.unpatched, settings.host) as machine:
+    host = settings.host.for_guests(settings.guest)
+    with Machine(run, images, settings.unpatched, host) as machine:
         machine.limit = 600.0 + 240.0 * int(text)
         machine.wait_boot()
         guest = Guest(
@@ -53,6 +54,7 @@ def main() -> int:
             "soak",
             settings.patched,
             images.guest,
+            kind=settings.guest,
             tsc_mode=settings.tsc_mode,
             cmdline=settings.cmdline,
         )

@@ -27,7 +27,7 @@ def fixture_check(case: Case, life: Life, settings: Settings) -> Check:
 
     def check(problems: list[str]) -> None:
         if problems:
-            text = explain(case, life, problems, case.repeat(settings.kernel))
+            text = explain(case, life, problems, case.repeat(settings))
             pytest.fail(text, pytrace=False)
 
     return check

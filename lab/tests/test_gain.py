@@ -87,4 +87,4 @@ def test_kselftest_is_skipped(results: Results, case: Case) -> None:
 
 
 def repeat(results: Results, case: Case) -> str:
-    return case.repeat(results.settings.kernel)
+    return case.repeat(results.settings)

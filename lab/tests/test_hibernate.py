@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from lab import judge, judge_life
-from lab.cases import Case, Results, explain
+from lab.cases import Case, Results, explain, repeat_test
 from lab.common import KERNEL
 from lab.judge_hibernate import judge_hibernation, leap
 from lab.life import hibernate
@@ -41,7 +41,7 @@ def test_the_clock_goes_on(results: Results, case: Case) -> None:
     if case is TSC:
         problems += judge_life.judge_kept(life.report, 1)
     if problems:
-        repeat = f"python3 -m pytest lab/tests/test_hibernate.py -k {case}"
+        repeat = repeat_test("hibernate", case)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lab import judge, judge_events, judge_life, judge_selftest, judge_sysfs
 from lab.boot import Settings
-from lab.cases import Case, Results, explain
+from lab.cases import Case, Results, explain, repeat_test
 from lab.hosts import HOSTS
 from lab.life import Choose, Jump, Life
 
@@ -50,7 +50,7 @@ def check(case: Case, life: Life, problems: list[str]) -> None:
         *judge.judge_trouble(report),
     ]
     if problems:
-        repeat = f"python3 -m pytest lab/tests/test_jump.py -k {case}"
+        repeat = repeat_test("jump", case)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)
 
 

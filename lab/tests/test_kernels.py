@@ -37,5 +37,5 @@ def test_another_kernel(results: Results, case: Case) -> None:
     if not release.startswith(f"{case.linux}."):
         problems.append(f"this is Linux {release}")
     if problems:
-        repeat = case.repeat(results.settings.kernel)
+        repeat = case.repeat(results.settings)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)

@@ -13,6 +13,7 @@ import pytest
 
 from lab import judge
 from lab.boot import settings_from
+from lab.cases import Case, repeat_test
 from lab.common import LabError
 from lab.expect import OFF, ON, expect
 from lab.hosts import HOSTS
@@ -218,3 +219,19 @@ def test_outside_witness() -> None:
 def test_bad_setting_is_refused(name: str, value: str) -> None:
     with pytest.raises(LabError, match=f"{name}={value} is not one of"):
         settings_from({name: value})
+
+
+def test_how_to_repeat_a_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the kernel and the Xen on which it failed."""
+    case = Case("pvh", "native", "xen_tsc_reliable=on", kind="pvh")
+    settings = settings_from({"KERNEL": "7.2", "XEN": "4.20"})
+    assert case.repeat(settings) == (
+        "make boot KERNEL=7.2 XEN=4.20 GUEST=pvh TSC_MODE=native "
+        'CMDLINE="xen_tsc_reliable=on"'
+    )
+    monkeypatch.delenv("XEN", raising=False)
+    monkeypatch.setenv("KERNEL", "7.2")
+    command = "python3 -m pytest lab/tests/test_jump.py -k pvh"
+    assert repeat_test("jump", case) == f"KERNEL=7.2 {command}"
+    monkeypatch.setenv("XEN", "4.20")
+    assert repeat_test("jump", case) == f"KERNEL=7.2 XEN=4.20 {command}"

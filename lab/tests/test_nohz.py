@@ -11,7 +11,7 @@ import re
 
 import pytest
 
-from lab.cases import Case, Results, explain
+from lab.cases import Case, Results, explain, repeat_test
 from lab.life import Life
 
 MSEC = 4000
@@ -54,7 +54,7 @@ def test_time_goes_on(results: Results, case: Case) -> None:
     life = results.of(case)
     problems = judge(life)
     if problems:
-        repeat = f"python3 -m pytest lab/tests/test_nohz.py -k {case}"
+        repeat = repeat_test("nohz", case)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lab import judge_sleep
 from lab.boot import Settings
-from lab.cases import Case, Results, explain
+from lab.cases import Case, Results, explain, repeat_test
 from lab.hosts import HOSTS
 from lab.judge_all import Slept, judge_guest, judge_series
 from lab.life import Event, Life, checkpoint
@@ -48,7 +48,7 @@ def check(case: Case, life: Life, suspends: int, wakes: int) -> None:
 
 def fail(case: Case, life: Life, problems: list[str]) -> None:
     if problems:
-        repeat = f"python3 -m pytest lab/tests/test_sleep.py -k {case}"
+        repeat = repeat_test("sleep", case)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from lab import judge, judge_life, judge_sleep
 from lab.boot import Settings
-from lab.cases import Case, Results, explain
+from lab.cases import Case, Results, explain, repeat_test
 from lab.hosts import HOSTS
 from lab.judge_selftest import judge_selftest
 from lab.judge_story import judge_story, judge_watch
@@ -53,7 +53,7 @@ def fixture_slow(settings: Settings, tell: Tell) -> Iterator[Machine]:
 
 def check(case: Case, life: Life, problems: list[str]) -> None:
     if problems:
-        repeat = f"python3 -m pytest lab/tests/test_trusted.py -k {case}"
+        repeat = repeat_test("trusted", case)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from lab import judge, judge_events, judge_life
 from lab.boot import Settings
-from lab.cases import PROBE, Case, Results, explain
+from lab.cases import PROBE, Case, Results, explain, repeat_test
 from lab.hosts import HOSTS
 from lab.life import NMIS, Life, Move, Traced, interrupt, save_and_restore
 from lab.qemu import YOUNGER, Machine
@@ -49,7 +49,7 @@ Tell = Callable[[str], None]
 
 def check(case: Case, life: Life, problems: list[str]) -> None:
     if problems:
-        repeat = f"python3 -m pytest lab/tests/test_window.py -k {case}"
+        repeat = repeat_test("window", case)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)
 
 
