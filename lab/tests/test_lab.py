@@ -158,11 +158,13 @@ def test_users_words_win() -> None:
 def test_rates_that_disagree_are_row_3() -> None:
     expected = expect("native", "", HOST, rates_agree=False)
     assert (expected.verdict, expected.row) == ("unverified", 3)
-    leaf = "2596127 1"
-    assert leaf in RECORDED and parse(RECORDED).rates_agree
+    leaf = "time_leaf 0x5 0 2596127 1"
+    assert leaf in RECORDED
     for khz, agree in ((2594829, True), (2594828, False), (2597425, True)):
-        report = parse(RECORDED.replace(leaf, f"{khz} 1"))
+        report = parse(RECORDED.replace(leaf, f"time_leaf 0x4 2 {khz} 1"))
         assert report.rates_agree == agree, khz
+    # One that is emulated is kept to the row that it has
+    assert parse(RECORDED.replace(leaf, "time_leaf 0x5 0 1000000 1")).rates_agree
 
 
 def test_a_vcpu_without_a_tick_has_no_time() -> None:
