@@ -72,6 +72,9 @@ def make_hypervisor(xen: Xen, directory: Path) -> None:
     names = ["xen", HEADERS, TOOLS_ARCHIVE, *(["xen-syms"] if xen.symbols else [])]
     if all(up_to_date(directory / name, stamp) for name in names):
         return
+    # They may be of another download
+    for name in names:
+        (directory / f"{name}.stamp").unlink(missing_ok=True)
     tree = Tree(f"Xen {xen.version}", xen.suite, xen.packages)
     rebuild(directory / "xen", inputs, lambda: tree.hypervisor(xen))
     if xen.symbols:

@@ -55,6 +55,10 @@ class Cycles:
     late: list[Tick] = field(default_factory=list)
 
     def __call__(self, guest: Guest) -> None:
+        # One that lives once more begins anew
+        self.naps.clear()
+        for ticks in (self.ticks, self.early, self.late):
+            ticks.clear()
         for number in range(1, self.number + 1):
             # No order is the same as the one before
             self.naps.append(Nap(*guest.nap(f"tick 0 {number}")))

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from lab import judge_life, judge_sleep
+from lab import judge_life, judge_sleep, sleep
 from lab.life import Life
 from lab.records import Tick
 from lab.sleep import Cycles, Nap
@@ -91,6 +93,22 @@ def test_cycles(ticks: list[Tick], complaint: str) -> None:
     found = cycles(ticks)
     assert bool(found) == bool(complaint), found
     assert not complaint or any(complaint in problem for problem in found), found
+
+
+def test_a_guest_that_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Naps of an earlier life are none of its own."""
+    event = Cycles(2, print)
+    event.naps, event.ticks, event.early = NAPS[:], TICKS[:], TICKS[:]
+    event.late = TICKS[:]
+    ticks = iter(TICKS)
+    guest: Any = SimpleNamespace(
+        name="weary", ticks=[], nap=lambda _: (0.0, 0.1, 0.2, 0.3)
+    )
+    guest.wait_ticks = lambda _: guest.ticks.__setitem__(slice(None), [next(ticks)])
+    monkeypatch.setattr(sleep, "tick", lambda *_: None)
+    event(guest)
+    assert event.ticks == TICKS[:2] and len(event.naps) == 2
+    assert event.early == TICKS[:1] and event.late == TICKS[1:2]
 
 
 class Ticked:
