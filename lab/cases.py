@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Callable
 
 from lab.boot import Settings
-from lab.death import MachineDied, OrderFailed, RunError
+from lab.death import GuestDied, MachineDied, OrderFailed, RunError
 from lab.faults import TWICE, fault_in
 from lab.hang import LOST_WAKEUP
 from lab.hosts import Host
@@ -17,7 +17,7 @@ from lab.images import make_images
 from lab.life import Event, Life, live, save_and_restore
 from lab.qemu import RUN_LIMIT, Machine
 from lab.runs import Run
-from lab.xen import Guest, GuestDied
+from lab.xen import Guest
 
 LIVES = 5
 # That may die before we give up
@@ -161,15 +161,14 @@ class Results:
 
     def _live(self, case: Case, event: Event) -> Life:
         """A guest that QEMU has killed lives once more."""
-        console = self.machine(case.kind).console
         lives = 1
         while True:
-            guest, start = self.guest(case), len(console.lines)
+            guest = self.guest(case)
             try:
-                return live(guest, event, spin=case.spin, quiet=True)
+                life = live(guest, event, spin=case.spin, quiet=True)
+                return replace(life, lives=lives)
             except (GuestDied, OrderFailed) as error:
-                said = "\n".join([*console.lines[start:], *guest.log.lines])
-                fault = fault_in(said)
+                fault = fault_in(guest.said)
                 if case.kind == "pvh" and LOST_WAKEUP in str(error):
                     fault = TWICE
                 if lives == LIVES or not fault:

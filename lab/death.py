@@ -14,6 +14,7 @@ KERNEL_DEAD = re.compile(
     r"Kernel panic|\bBUG: |\bOops\b|kernel BUG at|general protection fault"
     r"|rcu: INFO: .* stall|blocked for more than"
 )
+GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|witness: FAILED")
 DOM0_FAILED = re.compile(r"^lab dom0: ")
 
 
@@ -23,6 +24,10 @@ class RunError(LabError):
 
 class OrderFailed(RunError):
     """A command in dom0 failed; the machine may go on."""
+
+
+class GuestDied(RunError):
+    """This guest is lost, the machine may go on."""
 
 
 class MachineDied(RunError):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lab.qemu import Machine
 
+# Begins what is no word of the guest's in its log
+XEN_ANSWERS = "lab: what Xen says of this guest:"
 LOST_WAKEUP = "all of its vCPUs sleep, and Xen has no event for them"
 # Of Xen's pause flags
 BLOCKED, DOWN = 1, 2
@@ -23,10 +25,10 @@ def parse_vcpus(text: str, domid: int) -> str:
     vcpus = VCPU.findall(text.partition("General information for domain ")[0])
     if not found or not vcpus:
         return "Xen says nothing of its vCPUs"
-    # One that is unplugged is not to wake up
-    up = [(int(p), int(flags, 16)) for _, p, _, _, flags in vcpus]
-    up = [(pend, flags) for pend, flags in up if flags != DOWN]
-    if up and all(one == (0, BLOCKED) for one in up):
+    # One that is unplugged is not to wake up, one that is paused cannot
+    up = [(int(p), int(n), int(flags, 16)) for _, p, _, n, flags in vcpus]
+    up = [one for one in up if one[2] != DOWN]
+    if up and all(one == (0, 0, BLOCKED) for one in up):
         return LOST_WAKEUP
     return "; ".join(
         f"{name} has {'an' if int(pend) else 'no'} event pending"
@@ -48,5 +50,5 @@ def where_it_is(machine: Machine, domid: int, vcpus: int, log: Path) -> str:
     _, text = machine.order(f"{{ {stacks}; }} 2>&1")
     _, keys = machine.order("xl debug-keys d; xl debug-keys q; xl dmesg | tail -n 300")
     with log.open("a") as file:
-        file.write(f"\nlab: what Xen says of this guest:\n{text}\n{keys}\n")
+        file.write(f"\n{XEN_ANSWERS}\n{text}\n{keys}\n")
     return parse_vcpus(keys, domid)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Callable
 
-from lab.common import LabError, say
+from lab.common import say
 from lab.outside import Outside
 from lab.qemu import Machine
 from lab.vtsc import pause_outside_kernel, shift_vtsc
@@ -29,6 +29,8 @@ class Life:
     report: Report
     outside: dict[str, Outside]
     seconds: float
+    # Before the last one QEMU killed it
+    lives: int = 1
 
     @property
     def ticks(self) -> list[float]:
@@ -223,7 +225,7 @@ def live(
         stage("saved and restored" if event is save_and_restore else "lived on")
         outside["after"], report = finish(guest)
         stage("reported")
-    except LabError:
+    except Exception:
         if not guest.machine.dead:
             guest.destroy()
         raise

@@ -10,8 +10,8 @@ from lab.outside import Outside
 from lab.sleep import idle
 from lab.xen import Guest
 
-# Less than what a kernel takes for a lockup
-PAUSE_SECONDS = 3
+# Sleepers wake up as much later: so less than what is late, or taken for a lockup
+PAUSE_SECONDS = 1
 
 
 def set_vcpus(guest: Guest, number: int) -> None:

@@ -11,13 +11,15 @@ from lab.outcome import Outcome, Result, Side
 COLOURS = {
     Result.FIXED: "#aceebb",
     Result.SAME: "#eff2f5",
+    Result.UNFIXED: "#ffd8b5",
     Result.WORSE: "#ffb3b3",
     Result.LOST: "#ffd8b5",
     Result.SKIPPED: "#ffffff",
 }
 MEANING = {
     Result.FIXED: "not well without the series, well with it",
-    Result.SAME: "as well with the series as without it",
+    Result.SAME: "well with the series and without it",
+    Result.UNFIXED: "something is wrong, with the series and without it",
     Result.WORSE: "something is wrong with the series alone",
     Result.LOST: "there is nothing to compare: see the reason",
     Result.SKIPPED: "not run: see the reason",
@@ -84,6 +86,8 @@ def remarks(outcome: Outcome) -> list[str]:
                 for text in problems
             ]
             lines += [f"{name} the series: {side.log}"] * bool(side.faults and side.log)
+            if side.killed:
+                lines.append(f"{name} the series: killed by QEMU {side.killed} times")
     return lines
 
 

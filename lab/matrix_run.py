@@ -17,7 +17,7 @@ from lab.boot import Settings, settings_from
 from lab.cases import Case, Results, explain
 from lab.common import LAB, TOP, LabError, run_main, say, write_atomically
 from lab.course import Course
-from lab.death import MachineDied
+from lab.death import MachineDied, RunError
 from lab.hosts import XENS
 from lab.judge_all import Findings, judge_guest, judge_series
 from lab.judge_tool import judge_foresight
@@ -75,8 +75,23 @@ class Hosts:
         say(f"lab:   {text}")
 
 
-def repeat(cell: Cell, kernel: str) -> str:
-    return f"make lab KERNEL={kernel} T={cell}"
+def repeat(cell: Cell, settings: Settings) -> str:
+    words = [f"make lab KERNEL={settings.kernel}"]
+    words += [f"MUTANT={settings.mutant}"] if settings.mutant else []
+    return " ".join([*words, f"T={cell}"])
+
+
+def target_of(hosts: Hosts, cell: Cell, home: Machine, kind: str) -> Machine:
+    """Where the guest goes, which is older or younger where that is the point."""
+    home.wait_age(cell.life.younger)
+    away = hosts.at(cell, cell.life.target).machine(kind)
+    older = PLACES[cell.life.target].uptime > 0
+    if (older or cell.life.younger) and older != (away.uptime > home.uptime):
+        raise LabError(
+            f"{cell.life.target} has been up for {away.uptime:.0f} s, and where the "
+            f"guest comes from for {home.uptime:.0f} s"
+        )
+    return away
 
 
 def judged(
@@ -112,12 +127,8 @@ def side_of(
     results = hosts.at(cell, cell.place)
     case = cell.case(patched=patched)
 
-    def target() -> Machine:
-        results.machine(case.kind).wait_age(cell.life.younger)
-        return hosts.at(cell, cell.life.target).machine(case.kind)
-
     stage = Stage(
-        target,
+        lambda: target_of(hosts, cell, results.machine(case.kind), case.kind),
         lambda ending: results.guest(cell.case(patched=patched, ending=ending)),
         results.tell,
     )
@@ -132,19 +143,22 @@ def side_of(
         findings = judged(cell, case, event, lives, old.reports if old else [])
     except MachineDied:
         raise
-    except LabError as error:
-        return Side({ALIVE: [str(error)]}), course, str(error)
+    except RunError as error:
+        again = repeat(cell, results.settings)
+        details = f"{error}\nRepeat with: {again}"
+        return Side({ALIVE: [str(error)]}), course, details
     side = Side(
         findings,
         life.report.cost("vdso"),
         clocksource(life.report),
         str(life.guest.log.path.relative_to(TOP)),
+        life.lives - 1,
         [one.report for one in lives],
     )
     problems = [f"{name}: {text}" for name, found in findings.items() for text in found]
     if not problems:
         return side, course, ""
-    again = repeat(cell, results.settings.kernel)
+    again = repeat(cell, results.settings)
     return side, course, explain(case, life, problems, again)
 
 
@@ -158,19 +172,21 @@ def drawing(cell: Cell, old: Course, new: Course) -> str:
     return draw(lines, cell.lifecycle)
 
 
-def outcome_of(hosts: Hosts, cell: Cell, kernel: str) -> Outcome:
+def outcome_of(hosts: Hosts, cell: Cell, settings: Settings) -> Outcome:
     start = time.monotonic()
-    if reason := cell.life.refused(kernel, XENS[cell.xen]):
-        return Outcome(cell, Result.SKIPPED, reason=reason)
     try:
+        if reason := cell.life.refused(settings.kernel, XENS[cell.xen]):
+            return Outcome(cell, Result.SKIPPED, reason=reason)
         old, old_course, _ = side_of(hosts, cell)
         new, new_course, details = side_of(hosts, cell, old)
     except Unavailable as error:
         return Outcome(cell, Result.SKIPPED, reason=str(error))
-    except LabError as error:
+    # What nobody has foreseen ends this case, and the others go on
+    except (LabError, OSError, ValueError, LookupError) as error:
         seconds = time.monotonic() - start
-        details = f"{error}\nRepeat with: {repeat(cell, kernel)}"
-        return Outcome(cell, Result.LOST, seconds, str(error), details=details)
+        reason = str(error) if isinstance(error, LabError) else repr(error)
+        details = f"{reason}\nRepeat with: {repeat(cell, settings)}"
+        return Outcome(cell, Result.LOST, seconds, reason, details=details)
     return Outcome(
         cell,
         compare(old, new),
@@ -197,7 +213,7 @@ def main() -> int:
     outcomes: list[Outcome] = []
     with Hosts(settings) as hosts:
         for number, cell in enumerate(chosen, 1):
-            outcome = outcome_of(hosts, cell, settings.kernel)
+            outcome = outcome_of(hosts, cell, settings)
             outcomes.append(outcome)
             say(f"lab: {number} of {len(chosen)}: {outcome}")
             if outcome.details:

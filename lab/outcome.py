@@ -17,14 +17,15 @@ ALIVE = "alive"
 class Result(Enum):
     FIXED = "fixed"
     SAME = "same"
+    UNFIXED = "unfixed"
     WORSE = "worse"
     LOST = "lost"
     SKIPPED = "skipped"
 
     @property
     def failed(self) -> bool:
-        """There is no comparison of one that is lost."""
-        return self in (Result.WORSE, Result.LOST)
+        """The series is to be well; there is no comparison of one that is lost."""
+        return self in (Result.UNFIXED, Result.WORSE, Result.LOST)
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Side:
     cost: float = 0.0
     clocksource: str = ""
     log: str = ""
+    # How often QEMU killed it
+    killed: int = 0
     # Of all the guests that took part
     reports: list[Report] = field(default_factory=list, repr=False)
 
@@ -68,6 +71,9 @@ class Outcome:
                 words += f", with it: {', '.join(sorted(self.new.faults))}"
             words += f"; clock_gettime {self.old.cost / 1000:.1f} us"
             words += f", {self.new.cost / 1000:.1f} us"
+            if self.old.killed or self.new.killed:
+                words += f"; killed by QEMU {self.old.killed} times"
+                words += f", {self.new.killed} times"
         elif self.reason:
             words += f": {self.reason.splitlines()[0]}"
         return words
@@ -82,6 +88,6 @@ def compare(old: Side, new: Side) -> Result:
         return Result.LOST
     if new.faults - old.faults:
         return Result.WORSE
-    if old.faults and not new.faults:
-        return Result.FIXED
-    return Result.SAME
+    if new.faults:
+        return Result.UNFIXED
+    return Result.FIXED if old.faults else Result.SAME

@@ -216,6 +216,11 @@ class Machine:
         return time.monotonic() - self._start
 
     @property
+    def uptime(self) -> float:
+        """For how many seconds Xen takes it to be up, about."""
+        return self.host.uptime + self.age
+
+    @property
     def quiet(self) -> float:
         """For how many seconds nothing has happened."""
         return time.monotonic() - self._last_life

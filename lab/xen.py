@@ -6,17 +6,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lab.death import KERNEL_DEAD, MachineDied, RunError
+from lab.death import GUEST_DEAD, GuestDied, MachineDied
 from lab.guest_config import configure
-from lab.hang import where_it_is
+from lab.hang import XEN_ANSWERS, where_it_is
 from lab.log import Log
 from lab.network import CONNECT, Cable, serve
 from lab.outside import Outside, read_outside
 from lab.qemu import GUEST_QUIET_LIMIT, Machine
 from lab.records import Tick
-
-WITNESS_FAILED = re.compile(r"witness: FAILED")
-GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|{WITNESS_FAILED.pattern}")
 
 # PVH guests have stood still for minutes, and gone on as soon as dom0 was asked about
 # them: as if Xen had missed its timer, and any other interrupt would do.  QEMU's SVM
@@ -28,10 +25,6 @@ MOST_CALLS = 50
 
 # The time in dom0, among what else an order prints
 STAMP = "read -r now _ < /proc/uptime && echo at $now"
-
-
-class GuestDied(RunError):
-    """This guest is lost, the machine may go on."""
 
 
 class Guest:
@@ -61,6 +54,7 @@ class Guest:
         # How often dom0 may be called until this guest is told to do something else
         self._calls = self._most_calls = MOST_CALLS if kind == "pvh" else 0
         self.log = Log(machine.run.path(f"guest-{name}.log"))
+        self._console_start = len(machine.console.lines)
         self._stage = configure(
             machine,
             name,
@@ -145,6 +139,8 @@ class Guest:
         self._start("true")
 
     def phase(self, phase: str) -> None:
+        """Its answer is one that comes later."""
+        self.machine.states.pop(self.domid, None)
         path = f"/local/domain/{self.domid}/data/phase"
         self.machine.must(f"xenstore-write {path} '{phase}'")
         self._calls = self._most_calls
@@ -258,6 +254,7 @@ class Guest:
         """Its console has the name that it had when it came."""
         self.machine = machine
         self.log = Log(machine.run.path(f"guest-{self.name}{ending}.log"))
+        self._console_start = len(machine.console.lines)
         machine.guest_logs[self.name] = self.log
 
     def migrate_over(self, cable: Cable) -> None:
@@ -273,6 +270,13 @@ class Guest:
         self._check_log()
         self._be_on(machine, "--incoming")
         self.find()
+
+    @property
+    def said(self) -> str:
+        """By Xen and dom0 while it was there, and by itself."""
+        lines = [*self.machine.console.lines[self._console_start :], *self.log.lines]
+        # Xen repeats itself when it is asked
+        return "\n".join(lines).partition(XEN_ANSWERS)[0]
 
     def outside(self) -> Outside:
         return read_outside(self.machine, self.domid)

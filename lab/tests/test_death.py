@@ -12,15 +12,15 @@ import pytest
 from lab import cases, qemu, runs, xen
 from lab.boot import Settings, settings_from
 from lab.cases import Case, Results
-from lab.death import Dom0Died, Hung, MachineDied, QemuDied, XenDied
+from lab.death import Dom0Died, GuestDied, Hung, MachineDied, QemuDied, XenDied
 from lab.faults import STALE, TWICE, fault_in
-from lab.hang import LOST_WAKEUP, parse_vcpus
+from lab.hang import LOST_WAKEUP, XEN_ANSWERS, parse_vcpus
 from lab.hosts import HOSTS
 from lab.images import Images
 from lab.network import Cable
 from lab.qemu import Machine
 from lab.runs import Run
-from lab.xen import Guest, GuestDied
+from lab.xen import Guest
 
 HOST = HOSTS["untrusted"]
 
@@ -212,6 +212,9 @@ def test_where_the_vcpus_are() -> None:
         "VCPU1 has no event pending, and is not running"
     )
     assert parse_vcpus(other, 5) == "Xen says nothing of its vCPUs"
+    # One that is paused cannot wake up
+    paused = ASLEEP.replace("pause_count=0 pause_flags", "pause_count=1 pause_flags")
+    assert "not running" in parse_vcpus(paused, 5)
     # One that is unplugged may have an event, but nothing else may be down
     unplugged = deaf.replace("flags=1\n(XEN)     paging", "flags=2\n(XEN)     paging")
     assert parse_vcpus(unplugged, 5) == LOST_WAKEUP
@@ -240,7 +243,7 @@ def test_only_qemu_lets_guests_sleep_on(
             results.of(Case("sleeper", kind=kind))
         log = results.machine(kind).run.path("guest-sleeper.log").read_text()
     # Order by order, the last of which says where the vCPUs are
-    _, _, said = log.partition("lab: what Xen says of this guest:")
+    _, _, said = log.partition(XEN_ANSWERS)
     assert ASLEEP in said
     assert sum("once more" in text for text in told) == lives - 1
 

@@ -87,17 +87,18 @@ def test_wrong_choice(wrong: str) -> None:
         (SLOW, BACK, Result.WORSE),
         # A judge of the series has not seen the kernel without it
         (WELL, {**WELL, "policy": ["row is 5"]}, Result.WORSE),
-        (SLOW, SLOW, Result.SAME),
+        (SLOW, SLOW, Result.UNFIXED),
         (DEAD, DEAD, Result.LOST),
     ],
 )
 def test_comparison(old: Findings, new: Findings, result: Result) -> None:
     assert compare(Side(old), Side(new)) is result
-    assert result.failed == (result in (Result.WORSE, Result.LOST))
+    assert result.failed == (result not in (Result.SAME, Result.FIXED))
 
 
 def test_report() -> None:
-    old, new = Side(SLOW, 47_000.0, "xen", "g.log"), Side(WELL, 90.0, "tsc")
+    old = Side(SLOW, 47_000.0, "xen", "g.log", killed=1)
+    new = Side(WELL, 90.0, "tsc")
     outcomes = [
         Outcome(MOVE, Result.FIXED, 61.0, old=old, new=new, drawing="<svg/>"),
         Outcome(SAVE, Result.WORSE, 61.0, old=new, new=Side(BACK, 90.0, "tsc")),
@@ -109,6 +110,8 @@ def test_report() -> None:
     assert "| Xen 4.17, itsc | pv-itsc-advised |  |  | fixed |" in text
     assert "with the series: clocks: steps <back>" in text
     assert "without the series: ticks: ticks of 2 s take 4 s" in text
+    assert "without the series: killed by QEMU 1 times" in text
+    assert str(outcomes[0]).endswith("; killed by QEMU 1 times, 0 times")
     assert "47.00 us (xen) | 0.09 us (tsc)" in text
     page = html(outcomes, "a title")
     assert "steps &lt;back&gt;" in page and "no such suite &amp; no more" in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +34,8 @@ from lab.witness import parse
 SAVE, PAUSE = choose("4.17-untrusted-pv-save") + choose("4.17-untrusted-pv-pause")
 CROWD = choose("4.17-untrusted-pv-crowd")[0]
 YOUNG = choose("4.14-untrusted-pv-move-younger")[0]
+OLD = choose("4.17-untrusted-pv-move-older")[0]
+SETTINGS = settings_from({"KERNEL": "6.12"})
 
 
 def test_a_xen_that_cannot_be_had_is_skipped(
@@ -47,7 +50,7 @@ def test_a_xen_that_cannot_be_had_is_skipped(
     monkeypatch.setattr(cases, "make_images", unavailable)
     with Hosts(settings_from({})) as hosts:
         chosen = choose("4.14 and pv-save")
-        outcomes = [outcome_of(hosts, cell, "6.12") for cell in chosen]
+        outcomes = [outcome_of(hosts, cell, SETTINGS) for cell in chosen]
     assert [outcome.result for outcome in outcomes] == [Result.SKIPPED] * len(chosen)
     assert str(outcomes[0]).endswith("skipped: bullseye is not signed")
     # Once is enough
@@ -73,7 +76,7 @@ def test_what_a_kernel_cannot_do_is_skipped(
     monkeypatch.setattr(cases, "make_images", missing)
     cell = choose("4.17-untrusted-pvh-hibernate")[0]
     with Hosts(settings_from({})) as hosts:
-        outcome = outcome_of(hosts, cell, "6.1")
+        outcome = outcome_of(hosts, cell, replace(SETTINGS, kernel="6.1"))
     assert outcome.result is result
     if result is Result.SKIPPED:
         assert str(outcome).endswith("only from a swap that nobody else uses")
@@ -83,7 +86,7 @@ def test_what_a_kernel_cannot_do_is_skipped(
 def test_what_a_xen_cannot_do_is_skipped(lifecycle: str) -> None:
     cell = choose(f"4.14 and {lifecycle}")[0]
     with Hosts(settings_from({})) as hosts:
-        outcome = outcome_of(hosts, cell, "6.12")
+        outcome = outcome_of(hosts, cell, SETTINGS)
     assert outcome.result is Result.SKIPPED and "panics" in outcome.reason
     newer = choose(f"4.17 and {lifecycle}")[0]
     assert not newer.life.refused("6.12", XENS["4.17"])
@@ -106,8 +109,8 @@ def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
     monkeypatch.setattr(matrix_run, "say", lambda text: None)
     with Hosts(settings_from({})) as hosts:
-        first = outcome_of(hosts, SAVE, "6.12")
-        second = outcome_of(hosts, PAUSE, "6.12")
+        first = outcome_of(hosts, SAVE, SETTINGS)
+        second = outcome_of(hosts, PAUSE, SETTINGS)
     assert first.result is Result.LOST and "Xen died" in first.details
     assert "make lab KERNEL=6.12 T=4.17-untrusted-pv-save" in first.details
     assert second.result is Result.LOST and second.new is not None
@@ -174,7 +177,7 @@ def test_the_old_kernel_foresees_the_new(
     for name in ("judge_guest", "judge_series"):
         monkeypatch.setattr(matrix_run, name, lambda *_: {})
     hosts: Any = Foreseen(rows, decided)
-    outcome = outcome_of(hosts, cell, "6.12")
+    outcome = outcome_of(hosts, cell, SETTINGS)
     assert outcome.result is result
     assert ("foresight: " in outcome.details) == result.failed
 
@@ -182,14 +185,18 @@ def test_the_old_kernel_foresees_the_new(
 class Places(Foreseen):
     """Of which it is told when a machine is booted, and how old it has to be."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: float, away: float) -> None:
         super().__init__((4, 4))
+        self.home, self.away = home, away
         self.done: list[str] = []
 
-    def at(self, cell: object, place: str) -> Any:
+    def at(self, cell: Any, place: str) -> Any:
         def machine(kind: str) -> Any:
             self.done.append(place)
-            return SimpleNamespace(wait_age=lambda age: self.done.append(f"{age:.0f}"))
+            return SimpleNamespace(
+                wait_age=lambda age: self.done.append(f"{age:.0f}"),
+                uptime=self.home if place == cell.place else self.away,
+            )
 
         return SimpleNamespace(
             of=self.of, machine=machine, settings=self.settings, tell=print
@@ -199,9 +206,36 @@ class Places(Foreseen):
 def test_the_younger_machine_is_booted_later(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("judge_guest", "judge_series"):
         monkeypatch.setattr(matrix_run, name, lambda *_: {})
-    hosts: Any = Places()
-    assert outcome_of(hosts, YOUNG, "6.12").result is Result.SAME
+    hosts: Any = Places(home=YOUNGER, away=20.0)
+    assert outcome_of(hosts, YOUNG, SETTINGS).result is Result.SAME
     assert hosts.done == ["untrusted", f"{YOUNGER:.0f}", "younger"] * 2
+
+
+@pytest.mark.parametrize(("cell", "away"), [(YOUNG, 200.0), (OLD, 20.0)], ids=str)
+def test_a_host_of_the_wrong_age_is_not_what_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, cell: Cell, away: float
+) -> None:
+    for name in ("judge_guest", "judge_series"):
+        monkeypatch.setattr(matrix_run, name, lambda *_: {})
+    hosts: Any = Places(home=100.0, away=away)
+    outcome = outcome_of(hosts, cell, SETTINGS)
+    assert outcome.result is Result.LOST
+    assert f"has been up for {away:.0f} s" in outcome.reason
+    hosts = Places(home=away, away=100.0)
+    assert outcome_of(hosts, cell, SETTINGS).result is Result.SAME
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyError])
+def test_what_nobody_foresaw_ends_one_case(error: type[Exception]) -> None:
+    def at(*_: object) -> None:
+        raise error("what is that?")
+
+    hosts: Any = SimpleNamespace(at=at)
+    settings = replace(SETTINGS, mutant="stable")
+    outcome = outcome_of(hosts, SAVE, settings)
+    assert outcome.result is Result.LOST and error.__name__ in outcome.reason
+    again = "make lab KERNEL=6.12 MUTANT=stable T=4.17-untrusted-pv-save"
+    assert outcome.details.endswith(f"Repeat with: {again}")
 
 
 def test_naps_are_judged() -> None:
