@@ -40,8 +40,10 @@ static char *xen_tsc_unstable_due_to;
 /* Given up, but timekeeping may still count on it */
 static bool xen_tsc_leaving __read_mostly;
 
-static void xen_tsc_resume_tick(void *unused)
+/* The device is shut down first: one that was forced to expire is not set anew */
+static void xen_tsc_set_tick_anew(void *unused)
 {
+	tick_suspend_local();
 	tick_resume_local();
 }
 
@@ -54,7 +56,7 @@ static void xen_tsc_demote_rest(struct work_struct *work)
 	/* Has the core choose another clocksource, in a thread of its own */
 	mark_tsc_unstable(xen_tsc_unstable_due_to);
 	/* Timers may have been set by a clock that was ahead of itself */
-	on_each_cpu(xen_tsc_resume_tick, NULL, 1);
+	on_each_cpu(xen_tsc_set_tick_anew, NULL, 1);
 }
 
 static DECLARE_WORK(xen_tsc_demote_work, xen_tsc_demote_rest);
