@@ -156,14 +156,14 @@ void __init xen_tsc_init(void)
 /**
  * xen_tsc_reliable - is the TSC the clock to use?
  *
- * Context: any, after xen_tsc_init().
+ * Context: any, after tsc_early_init(): the kernel has no rate before.
  *
- * Return: true if the verdict is reliable and nobody has marked the TSC
- * unstable since, as tsc=unstable and notsc do.
+ * Return: true if the verdict is reliable, the kernel knows the rate, and nobody
+ * has marked the TSC unstable since, as tsc=unstable and notsc do.
  */
 bool xen_tsc_reliable(void)
 {
-	return xen_tsc_judgement.verdict == XEN_TSC_RELIABLE &&
+	return xen_tsc_judgement.verdict == XEN_TSC_RELIABLE && tsc_khz &&
 	       !check_tsc_unstable();
 }
 
