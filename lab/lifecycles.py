@@ -99,11 +99,12 @@ class Crowd:
             before.append(neighbour.outside())
         together(guests, [one.save_command for one in guests])
         together(guests, [one.restore_command for one in guests])
+        # The first tick of each finds the others still waking up: it does not count
         for one in guests:
             one.find()
-            one.phase(f"tick {TICKS}")
+            one.phase(f"tick {TICKS + 1}")
         for one in guests:
-            one.wait_ticks(TICKS + 1)
+            one.wait_ticks(TICKS + 2)
         for neighbour, was in zip(self.neighbours, before):
             idle(neighbour, 0)
             after, report = finish(neighbour)
