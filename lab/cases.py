@@ -10,7 +10,7 @@ from typing import Callable
 
 from lab.boot import Settings
 from lab.death import GuestDied, MachineDied, OrderFailed, RunError
-from lab.faults import TWICE, fault_in
+from lab.faults import TWICE, UNSENT, fault_in
 from lab.hang import LOST_WAKEUP
 from lab.hosts import Host
 from lab.images import make_images
@@ -160,23 +160,25 @@ class Results:
         )
 
     def _live(self, case: Case, event: Event) -> Life:
-        """A guest that QEMU has killed lives once more."""
+        """A guest lives once more if others are at fault, even if it survives that."""
         lives = 1
         while True:
             guest = self.guest(case)
             try:
                 life = live(guest, event, spin=case.spin, quiet=True)
-                return replace(life, lives=lives)
+                fault = fault_in(guest.said)
+                if lives == LIVES or fault != UNSENT:
+                    return replace(life, lives=lives)
             except (GuestDied, OrderFailed) as error:
                 fault = fault_in(guest.said)
                 if case.kind == "pvh" and LOST_WAKEUP in str(error):
                     fault = TWICE
                 if lives == LIVES or not fault:
                     raise
-                self.tell(f"{case}: once more, as QEMU {fault}")
-                # One that has died early has said nothing
-                if guest.log.path.exists():
-                    guest.log.path.rename(guest.log.path.with_suffix(f".{lives}"))
+            self.tell(f"{case}: once more, as {fault}")
+            # One that has died early has said nothing
+            if guest.log.path.exists():
+                guest.log.path.rename(guest.log.path.with_suffix(f".{lives}"))
             lives += 1
 
     def _run(self, case: Case, event: Event) -> Life | RunError:

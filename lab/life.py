@@ -29,7 +29,7 @@ class Life:
     report: Report
     outside: dict[str, Outside]
     seconds: float
-    # Before the last one QEMU killed it
+    # Others were at fault in those before the last one
     lives: int = 1
 
     @property

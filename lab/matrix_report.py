@@ -86,8 +86,8 @@ def remarks(outcome: Outcome) -> list[str]:
                 for text in problems
             ]
             lines += [f"{name} the series: {side.log}"] * bool(side.faults and side.log)
-            if side.killed:
-                lines.append(f"{name} the series: killed by QEMU {side.killed} times")
+            if side.again:
+                lines.append(f"{name} the series: lived again {side.again} times")
     return lines
 
 

@@ -37,8 +37,8 @@ class Side:
     cost: float = 0.0
     clocksource: str = ""
     log: str = ""
-    # How often QEMU killed it
-    killed: int = 0
+    # How often it lived again, as others were at fault
+    again: int = 0
     # Of all the guests that took part
     reports: list[Report] = field(default_factory=list, repr=False)
 
@@ -71,9 +71,8 @@ class Outcome:
                 words += f", with it: {', '.join(sorted(self.new.faults))}"
             words += f"; clock_gettime {self.old.cost / 1000:.1f} us"
             words += f", {self.new.cost / 1000:.1f} us"
-            if self.old.killed or self.new.killed:
-                words += f"; killed by QEMU {self.old.killed} times"
-                words += f", {self.new.killed} times"
+            if self.old.again or self.new.again:
+                words += f"; lived again {self.old.again}, {self.new.again} times"
         elif self.reason:
             words += f": {self.reason.splitlines()[0]}"
         return words

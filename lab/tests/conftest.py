@@ -26,6 +26,7 @@ ORDER = (
     "cocci",
     "docs",
     "lab",
+    "faults",
     "death",
     "hosts",
     "xens",

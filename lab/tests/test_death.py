@@ -13,13 +13,13 @@ from lab import cases, qemu, runs, xen
 from lab.boot import Settings, settings_from
 from lab.cases import Case, Results
 from lab.death import Dom0Died, GuestDied, Hung, MachineDied, QemuDied, XenDied
-from lab.faults import STALE, TWICE, fault_in
 from lab.hang import LOST_WAKEUP, XEN_ANSWERS, parse_vcpus
 from lab.hosts import HOSTS
 from lab.images import Images
 from lab.network import Cable
 from lab.qemu import Machine
 from lab.runs import Run
+from lab.tests.test_faults import XEN_SAYS
 from lab.xen import Guest
 
 HOST = HOSTS["untrusted"]
@@ -137,27 +137,6 @@ def test_dom0_is_called_when_all_is_quiet(
             # The second is not one to be called about
             orders = working.run.path("agent.log").read_text()
             assert orders.count(" true\n") == 2
-
-
-XEN_SAYS = """(XEN) d1v0 Triple fault - invoking HVM shutdown action 1
-(XEN) RIP:    e008:[<ffff82d0402044a5>]
-(XEN) RFLAGS: 0000000000000246   CONTEXT: hvm guest (d1v0)"""
-
-
-OOPS = """[    8.421113][    C0] Oops: int3: 0000 [#1] SMP
-[    8.422254][    C0] RIP: e030:__x64_sys_clock_gettime+0x1/0xa0
-[    8.422564][    C0] Code: c8 90 e8 <6b> 22 cf 1e 53 48 83 ec 10 48 8b 47 70 48 8b 5f
-[    8.423019][    C0] RIP: 0033:0x445af9
-[    8.423019][    C0] Code: 4c 8b 4c 24 08 0f 05 <48> 3d 01 f0 ff ff 73 01 c3 48"""
-
-
-def test_what_qemu_does() -> None:
-    assert fault_in(XEN_SAYS) == TWICE
-    assert fault_in(OOPS) == STALE
-    assert not fault_in(XEN_SAYS.replace("hvm guest", "hypervisor"))
-    # It is still there, and nobody knows of it
-    assert not fault_in(OOPS.replace("e8 <6b>", "cc <6b>"))
-    assert not fault_in(OOPS.replace("int3: 0000", "invalid opcode: 0000"))
 
 
 def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

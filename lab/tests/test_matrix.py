@@ -97,7 +97,7 @@ def test_comparison(old: Findings, new: Findings, result: Result) -> None:
 
 
 def test_report() -> None:
-    old = Side(SLOW, 47_000.0, "xen", "g.log", killed=1)
+    old = Side(SLOW, 47_000.0, "xen", "g.log", again=1)
     new = Side(WELL, 90.0, "tsc")
     outcomes = [
         Outcome(MOVE, Result.FIXED, 61.0, old=old, new=new, drawing="<svg/>"),
@@ -110,8 +110,8 @@ def test_report() -> None:
     assert "| Xen 4.17, itsc | pv-itsc-advised |  |  | fixed |" in text
     assert "with the series: clocks: steps <back>" in text
     assert "without the series: ticks: ticks of 2 s take 4 s" in text
-    assert "without the series: killed by QEMU 1 times" in text
-    assert str(outcomes[0]).endswith("; killed by QEMU 1 times, 0 times")
+    assert "without the series: lived again 1 times" in text
+    assert str(outcomes[0]).endswith("; lived again 1, 0 times")
     assert "47.00 us (xen) | 0.09 us (tsc)" in text
     page = html(outcomes, "a title")
     assert "steps &lt;back&gt;" in page and "no such suite &amp; no more" in page
