@@ -91,7 +91,8 @@ def test_without_the_series_time_stands_still(results: Results, name: str) -> No
     guest.phase("tick 9")
     jump.move(guest)
     guest.machine.must("sleep 10")
-    assert not [tick for tick in guest.ticks if tick.at > guest.unpaused]
+    # One may have been on its way; of a clock that goes on there would be five
+    assert sum(tick.at > guest.unpaused for tick in guest.ticks) <= 1
     guest.destroy()
 
 
