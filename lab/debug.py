@@ -57,7 +57,7 @@ ALL = (
         "debug",
         "Lock dependency validator",
         # Old enough for a TSC that jumps
-        UNTRUSTED.older(1000),
+        UNTRUSTED.older(),
         {
             Case("locks-restore", memory=LOCKS_MIB): Traced("-", save_and_restore),
             Case("locks-native", "native", memory=LOCKS_MIB): save_and_restore,

@@ -29,7 +29,7 @@ from lab.xen import Guest
 
 # The hosts of the lab, one whose Xen has been up for some time already, and one that
 # is booted later than where a guest comes from
-PLACES = {**HOSTS, "older": HOSTS["untrusted"].older(100_000)}
+PLACES = {**HOSTS, "older": HOSTS["untrusted"].older()}
 PLACES["younger"] = HOSTS["untrusted"]
 # Two that are joined by a cable
 PLACES["joined"] = PLACES["beside"] = replace(HOSTS["untrusted"], wired=True)

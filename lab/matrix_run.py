@@ -126,7 +126,7 @@ def side_of(
     patched = old is not None
     results = hosts.at(cell, cell.place)
     case = cell.case(patched=patched)
-
+    again = repeat(cell, results.settings)
     stage = Stage(
         lambda: target_of(hosts, cell, results.machine(case.kind), case.kind),
         lambda ending: results.guest(cell.case(patched=patched, ending=ending)),
@@ -144,7 +144,6 @@ def side_of(
     except MachineDied:
         raise
     except RunError as error:
-        again = repeat(cell, results.settings)
         details = f"{error}\nRepeat with: {again}"
         return Side({ALIVE: [str(error)]}), course, details
     side = Side(
@@ -158,7 +157,6 @@ def side_of(
     problems = [f"{name}: {text}" for name, found in findings.items() for text in found]
     if not problems:
         return side, course, ""
-    again = repeat(cell, results.settings)
     return side, course, explain(case, life, problems, again)
 
 

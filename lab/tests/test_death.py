@@ -13,6 +13,7 @@ from lab import cases, qemu, runs, xen
 from lab.boot import Settings, settings_from
 from lab.cases import Case, Results
 from lab.death import Dom0Died, GuestDied, Hung, MachineDied, QemuDied, XenDied
+from lab.faults import TWICE, fault_in
 from lab.hang import LOST_WAKEUP, XEN_ANSWERS, parse_vcpus
 from lab.hosts import HOSTS
 from lab.images import Images
@@ -112,6 +113,34 @@ def test_dead_guest_is_an_error(
         guest.create()
         with pytest.raises(GuestDied, match=complaint):
             guest.wait_state("up")
+
+
+def test_what_was_said_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By Xen, before, or when it is asked about a guest that hangs."""
+    kernel = empty_kernel(tmp_path)
+    with machine(tmp_path, monkeypatch, "sleep 60") as one:
+        one.console.lines = [XEN_SAYS]
+        guest = Guest(one, "g", kernel, kernel)
+        guest.log.lines = ["stands still", XEN_ANSWERS, XEN_SAYS]
+        assert not fault_in(guest.said)
+        one.console.lines.append(XEN_SAYS)
+        assert fault_in(guest.said) == TWICE
+
+
+def test_an_answer_comes_after_the_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = empty_kernel(tmp_path)
+    script = """echo ready; while read -r id rest; do
+        echo 5 > commands/$id.out; echo done $id 0; done"""
+    with machine(tmp_path, monkeypatch, script) as working:
+        guest = Guest(working, "g", kernel, kernel)
+        guest.create()
+        working.states[guest.domid] = "pausing"
+        guest.phase("pause 0")
+        assert guest.domid not in working.states
 
 
 def test_dom0_is_called_when_all_is_quiet(

@@ -15,7 +15,7 @@ from lab.life import Choose, Jump, Life
 
 SECOND = 1_000_000_000
 # Older than any jump forward is long, with that which makes TSCs old
-HOST = HOSTS["untrusted"].older(1000)
+HOST = HOSTS["untrusted"].older()
 JUMPS = {
     "15-s-back": -15,
     "5-min-back": -300,

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from lab import lifecycles
+from lab import lifecycles, xen
 from lab.course import Course
 from lab.death import OrderFailed
-from lab.life import TICKS
-from lab.lifecycles import Crowd, replug, together
+from lab.life import TICKS, live
+from lab.judge_sleep import LATE_NS
+from lab.lifecycles import PAUSE_SECONDS, Crowd, replug, together
 from lab.records import Tick
 
 
@@ -102,6 +103,27 @@ def test_all_of_a_crowd_report(monkeypatch: pytest.MonkeyPatch) -> None:
     reports: list[Any] = [life.report for life in crowd.lives]
     assert reports == ["b", "c"]
     assert all("find" in guest.asked for guest in guests)
+
+
+@pytest.mark.parametrize("error", [OrderFailed, ValueError])
+def test_no_guest_outlives_an_error(error: type[Exception]) -> None:
+    """Its memory is for those that follow."""
+
+    def event(_: Any) -> None:
+        raise error("what is that?")
+
+    event.create = lambda guest: guest.asked.append("create")  # type: ignore[attr-defined]
+    machine: Any = FakeMachine()
+    machine.dead = False
+    guest: Any = FakeGuest("g", machine)
+    with pytest.raises(error):
+        live(guest, event, quiet=True)
+    assert guest.asked[0] == "create" and guest.asked[-1] == "destroy"
+
+
+def test_nobody_is_late_by_what_the_lab_does() -> None:
+    """Half of what is late is left for the machine."""
+    assert 2 * max(PAUSE_SECONDS, xen.CALL_AFTER) * 1e9 < LATE_NS
 
 
 def test_course() -> None:

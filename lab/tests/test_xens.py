@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import packages, uptime
+from lab import images, packages, uptime
 from lab.common import LabError
 from lab.hosts import XENS
 from lab.packages import Tree, Unavailable
@@ -44,6 +44,22 @@ def test_a_suite_that_is_gone(
     text = str(raised.value)
     assert text.startswith("the packages of Xen 4.14 could not be fetched from bulls")
     assert said in text and "I: updating" not in text
+
+
+def test_no_xen_of_two_downloads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the first is up to date any more once there is a second."""
+    stamp = tmp_path / "xen.stamp"
+    stamp.write_text("of the first")
+
+    def full(*_: object) -> Tree:
+        raise LabError("the disk is full")
+
+    monkeypatch.setattr(images, "Tree", full)
+    with pytest.raises(LabError, match="full"):
+        images.make_hypervisor(XENS["4.17"], tmp_path)
+    assert not stamp.exists()
 
 
 def test_no_symbols_no_old_host(tmp_path: Path) -> None:
