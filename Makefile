@@ -33,7 +33,7 @@ help:
 	@echo '               T= chooses cases as pytest -k does: T="4.14 and migrate"'
 	@echo '  make suites  clock tests of others in guests, as T= chooses: of the kernel, stress-ng,'
 	@echo '               PostgreSQL; with the series and without, before and after a restore'
-	@echo '  make debug   guests whose kernel checks its own locks and memory, through sleeps and jumps'
+	@echo '  make debug   guests whose kernel checks its locks and memory, through sleeps and jumps'
 	@echo '  make fuzz    drive the policy with random inputs; RUNS= says how many'
 	@echo '  make soak    a busy guest whose TSC must be kept, for MINUTES=60'
 	@echo '  make bench   what a read of the scheduler clock costs, with the series and without'
