@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
+from lab.log import Log
 from lab.qemu import Machine
 
 # Begins what is no word of the guest's in its log
@@ -13,6 +13,7 @@ XEN_ANSWERS = "lab: what Xen says of this guest:"
 LOST_WAKEUP = "all of its vCPUs sleep, and Xen has no event for them"
 # Of Xen's pause flags
 BLOCKED, DOWN = 1, 2
+RIP = re.compile(r"^rip: (\w+)", re.MULTILINE)
 VCPU = re.compile(
     r"(VCPU\d+): .*upcall_pend=(\d+) upcall_mask=(\d+).*\n"
     r".*pause_count=(\d+) pause_flags=(\w+)"
@@ -38,17 +39,19 @@ def parse_vcpus(text: str, domid: int) -> str:
     )
 
 
-def where_it_is(machine: Machine, domid: int, vcpus: int, log: Path) -> str:
-    """In a word; all that Xen has to say goes to the end of the guest's log.
+def where_it_is(machine: Machine, domid: int, vcpus: int, log: Log) -> str:
+    """In a word, and what it said last; all that Xen has to say goes to its log.
 
     The guest can go on by that: Xen sends it an event, so that it prints, too.
     """
+    last = log.tail()
     # Registers and stack of each vCPU, before it goes on
     stacks = "; ".join(
         f"echo vCPU {vcpu}:; xenctx -a {domid} {vcpu}" for vcpu in range(vcpus)
     )
     _, text = machine.order(f"{{ {stacks}; }} 2>&1")
     _, keys = machine.order("xl debug-keys d; xl debug-keys q; xl dmesg | tail -n 300")
-    with log.open("a") as file:
+    with log.path.open("a") as file:
         file.write(f"\n{XEN_ANSWERS}\n{text}\n{keys}\n")
-    return parse_vcpus(keys, domid)
+    at = ", ".join(RIP.findall(text))
+    return f"{parse_vcpus(keys, domid)}{at and f'; they are at {at}'}\n{last}"

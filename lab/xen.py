@@ -117,8 +117,9 @@ class Guest:
             self._calls -= 1
             self.machine.must("true")
         if self.machine.quiet > GUEST_QUIET_LIMIT:
-            where = where_it_is(self.machine, self.domid, self.vcpus, self.log.path)
-            raise self._died(f"hangs on its way to being {goal}: {where}")
+            where = where_it_is(self.machine, self.domid, self.vcpus, self.log)
+            way = f"hangs on its way to being {goal}: {where}"
+            raise GuestDied(f"guest {self.name} {way}")
 
     def wait_state(self, state: str) -> None:
         """Until the witness says so; an error when the guest ends instead."""

@@ -168,6 +168,29 @@ def test_dom0_is_called_when_all_is_quiet(
             assert orders.count(" true\n") == 2
 
 
+def test_a_guest_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last words are told, and where it is; what Xen says is in its log."""
+    kernel = empty_kernel(tmp_path)
+    script = """echo ready; echo 'time stands still' > guest-g.log
+    while read -r id command; do
+        case $command in
+        *xenctx*) echo 'rip: ffffffff810013aa' > commands/$id.out ;;
+        *) echo 5 > commands/$id.out ;;
+        esac
+        echo done $id 0
+    done"""
+    monkeypatch.setattr(xen, "GUEST_QUIET_LIMIT", 0.5)
+    with machine(tmp_path, monkeypatch, script) as working:
+        guest = Guest(working, "g", kernel, kernel)
+        guest.create()
+        with pytest.raises(GuestDied) as death:
+            guest.wait_state("up")
+    first, *last = str(death.value).splitlines()
+    assert first.endswith("at ffffffff810013aa")
+    assert last[0].endswith("time stands still") and XEN_ANSWERS not in "".join(last)
+    assert XEN_ANSWERS in guest.log.path.read_text()
+
+
 def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a machine that died with one guest, and after guests that QEMU killed."""
     died = tmp_path / "died"
