@@ -11,6 +11,8 @@ from lab.qemu import Machine
 # Begins what is no word of the guest's in its log
 XEN_ANSWERS = "lab: what Xen says of this guest:"
 LOST_WAKEUP = "all of its vCPUs sleep, and Xen has no event for them"
+# Asks Xen where its CPUs are and the vCPUs, who waits for a CPU, and what timers do
+KEYS = "for key in d q r a; do xl debug-keys $key; done; xl dmesg | tail -n 600"
 # Of Xen's pause flags
 BLOCKED, DOWN = 1, 2
 RIP = re.compile(r"^rip: (\w+)", re.MULTILINE)
@@ -50,7 +52,7 @@ def where_it_is(machine: Machine, domid: int, vcpus: int, log: Log) -> str:
         f"echo vCPU {vcpu}:; xenctx -a {domid} {vcpu}" for vcpu in range(vcpus)
     )
     _, text = machine.order(f"{{ {stacks}; }} 2>&1")
-    _, keys = machine.order("xl debug-keys d; xl debug-keys q; xl dmesg | tail -n 300")
+    _, keys = machine.order(KEYS)
     with log.path.open("a") as file:
         file.write(f"\n{XEN_ANSWERS}\n{text}\n{keys}\n")
     at = ", ".join(RIP.findall(text))

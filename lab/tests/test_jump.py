@@ -96,6 +96,16 @@ def test_without_the_series_time_stands_still(results: Results, name: str) -> No
     guest.destroy()
 
 
+def test_ticks_that_come_together(results: Results) -> None:
+    """As of a guest that could not run for long: Xen's store tells of a node once."""
+    machine = results.machine()
+    ticks = {n: f"/local/domain/99/data/tick/{n} 'tick {n} {n} {n}'" for n in range(4)}
+    machine.must(f"xenstore-write {' '.join(ticks.values())}")
+    machine.wait(lambda: len(machine.ticks.get(99, [])) == len(ticks))
+    assert [tick.monotonic * 1e9 for tick in machine.ticks[99]] == list(ticks)
+    machine.must("xenstore-rm /local/domain/99")
+
+
 def test_a_pause_is_no_jump(results: Results) -> None:
     case = Case("pause", "", NO_WATCHDOGS)
     life = results.of(case, Jump(0, PAUSE_SECONDS))
