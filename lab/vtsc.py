@@ -12,7 +12,7 @@ from lab.outside import read_outside
 from lab.qemu import Machine
 from lab.xen import Guest
 
-# A busy guest is in its kernel one time in three
+# A busy guest has been in its kernel up to 35 times in a row
 PAUSES = 100
 # From reading the TSC to setting it, in dom0 under TCG: it is late by this much
 LATE = 1_000_000_000
