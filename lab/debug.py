@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,7 @@ from lab.life import (
     hibernate,
     save_and_restore,
 )
+from lab.witness import Report
 
 UNTRUSTED = HOSTS["untrusted"]
 ON = "xen_tsc_reliable=on"
@@ -38,6 +40,12 @@ KASAN_MIB = 256
 # An image of itself has to fit onto its ramdisk
 IMAGE_MIB = 512
 DISK = "ramdisk_size=262144"
+
+
+# Linux 6.1 takes two locks of xenbus's in another order when it sleeps than else, in
+# code that the series does not touch.  Lockdep says so, and looks for nothing more.
+CIRCLE = "possible circular locking dependency"
+XENBUS = "xs_response_mutex --> &u->msgbuffer_mutex --> xs_watch_rwsem"
 
 
 @dataclass(frozen=True)
@@ -81,9 +89,15 @@ ALL = (
 )
 
 
+def is_of_xenbus(report: Report) -> bool:
+    return bool(report.grep(re.escape(XENBUS)))
+
+
 def judge_checks(checks: Checks, case: Case, life: Life, event: Event) -> list[str]:
     report = life.report
     wrong = judge.judge_trouble(report)
+    if is_of_xenbus(report):
+        wrong = [problem for problem in wrong if CIRCLE not in problem]
     if not report.grep(checks.says):
         wrong.append(f"the kernel never said '{checks.says}': does it check anything?")
     if isinstance(event, Jump):
@@ -120,6 +134,8 @@ def run(settings: Settings, checks: Checks) -> tuple[int, int]:
                     f"make debug KERNEL={settings.kernel} XEN={settings.xen.version}"
                 )
                 say(explain(case, life, problems, repeat))
+            elif is_of_xenbus(life.report):
+                tell(f"{case}: lockdep found an error of Linux's own xenbus, and ended")
             clean += not problems
     return clean, len(lives)
 

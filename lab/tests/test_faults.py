@@ -11,8 +11,11 @@ import pytest
 
 from lab import cases
 from lab.cases import Case, Results
+from lab.debug import ALL, CIRCLE, XENBUS, judge_checks
 from lab.faults import STALE, TWICE, UNSENT, fault_in
-from lab.life import Life
+from lab.life import Life, save_and_restore
+from lab.records import Record
+from lab.witness import Report
 
 XEN_SAYS = """(XEN) d1v0 Triple fault - invoking HVM shutdown action 1
 (XEN) RIP:    e008:[<ffff82d0402044a5>]
@@ -65,3 +68,21 @@ def test_what_a_guest_survives(
     results: Any = SimpleNamespace(guest=guest, tell=print)
     life = Results._live(results, Case("survivor"), nothing)
     assert life.lives == lives and life.guest.said == said[lives - 1]
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ([], 0),
+        ([f"WARNING: {CIRCLE} detected", f"  {XENBUS}"], 0),
+        ([f"WARNING: {CIRCLE} detected", "  xen_clock.lock --> rq.lock"], 1),
+        # It comes with another that is not to be missed
+        ([f"WARNING: {CIRCLE} detected", XENBUS, "BUG: sleeping function called"], 1),
+    ],
+)
+def test_what_lockdep_says_of_xenbus(said: list[str], wrong: int) -> None:
+    checks = ALL[0]
+    kmsg = [Record(4, n, n, text) for n, text in enumerate([checks.says, *said])]
+    nobody: Any = None
+    life = Life(nobody, Report(kmsg=kmsg), {}, 0.0)
+    assert len(judge_checks(checks, Case("locks"), life, save_and_restore)) == wrong
