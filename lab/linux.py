@@ -25,6 +25,14 @@ def refuses_image(kernel: str) -> str:
     return ""
 
 
+def refuses_kasan(kernel: str) -> str:
+    """Why a PVH guest cannot boot with KASAN; else nothing."""
+    text = (tree_of(kernel) / "arch/x86/platform/pvh/Makefile").read_text()
+    if "KASAN_SANITIZE := n" in text:
+        return ""
+    return f"Linux {kernel} uses KASAN's shadow in PVH guests before there is one"
+
+
 def git(tree: Path, *words: str) -> str:
     # It would pack a hundred thousand objects, beside whatever else is going on
     command = ["git", "-C", str(tree), "-c", "gc.auto=0", *words]
