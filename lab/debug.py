@@ -42,7 +42,6 @@ KASAN_MIB = 256
 IMAGE_MIB = 512
 DISK = "ramdisk_size=262144"
 
-
 # Linux 6.1 takes two locks of xenbus's in another order when it sleeps than else, in
 # code that the series does not touch.  Lockdep says so, and looks for nothing more.
 CIRCLE = "possible circular locking dependency"

@@ -55,5 +55,7 @@ def where_it_is(machine: Machine, domid: int, vcpus: int, log: Log) -> str:
     _, keys = machine.order(KEYS)
     with log.path.open("a") as file:
         file.write(f"\n{XEN_ANSWERS}\n{text}\n{keys}\n")
-    at = ", ".join(RIP.findall(text))
-    return f"{parse_vcpus(keys, domid)}{at and f'; they are at {at}'}\n{last}"
+    where = parse_vcpus(keys, domid)
+    if rips := RIP.findall(text):
+        where += f"; they are at {', '.join(rips)}"
+    return f"{where}\n{last}"
