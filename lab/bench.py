@@ -12,11 +12,11 @@ import re
 import sys
 from typing import Callable
 
-from lab.boot import settings_from
 from lab.cases import PROBE, Case, Results
 from lab.common import run_main, say
 from lab.hosts import COUNTED
 from lab.records import Record
+from lab.settings import settings_from
 
 ON = f"{PROBE} xen_tsc_reliable=on"
 TSC = Case("cost-tsc", "native", ON, probe=True)

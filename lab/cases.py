@@ -8,7 +8,6 @@ import os
 from dataclasses import dataclass, replace
 from typing import Callable
 
-from lab.boot import Settings
 from lab.death import GuestDied, MachineDied, OrderFailed, RunError
 from lab.faults import TWICE, UNSENT, fault_in
 from lab.hang import LOST_WAKEUP
@@ -17,6 +16,7 @@ from lab.images import make_images
 from lab.life import Event, Life, live, save_and_restore
 from lab.qemu import RUN_LIMIT, Machine
 from lab.runs import Run
+from lab.settings import Settings
 from lab.xen import Guest
 
 LIVES = 5

@@ -15,7 +15,6 @@ import sys
 from dataclasses import dataclass, replace
 
 from lab import judge, judge_life
-from lab.boot import Settings, settings_from
 from lab.cases import Case, Results, explain
 from lab.common import LabError, run_main, say
 from lab.hosts import HOSTS, Host
@@ -30,6 +29,7 @@ from lab.life import (
     save_and_restore,
 )
 from lab.linux import refuses_kasan
+from lab.settings import Settings, settings_from
 from lab.witness import Report
 
 UNTRUSTED = HOSTS["untrusted"]

@@ -13,7 +13,6 @@ import sys
 import time
 from dataclasses import replace
 
-from lab.boot import Settings, settings_from
 from lab.cases import Case, Results, explain
 from lab.common import LAB, TOP, LabError, run_main, say, write_atomically
 from lab.course import Course
@@ -29,6 +28,7 @@ from lab.outcome import ALIVE, Outcome, Result, Side, compare
 from lab.packages import Unavailable
 from lab.qemu import Machine
 from lab.report import clocksource
+from lab.settings import Settings, settings_from
 from lab.svg import Line, draw
 from lab.witness import Report
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 
-from lab.boot import settings_from
 from lab.common import TOP, run_main, say, write_atomically
 from lab.course import Course
 from lab.hosts import HOSTS
@@ -18,6 +17,7 @@ from lab.images import make_images
 from lab.life import Move, live
 from lab.qemu import Machine
 from lab.runs import Run
+from lab.settings import settings_from
 from lab.svg import Line, draw
 from lab.xen import Guest
 

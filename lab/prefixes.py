@@ -14,7 +14,6 @@ import sys
 import time
 from pathlib import Path
 
-from lab.boot import settings_from
 from lab.cases import Case, Results
 from lab.common import BUILD, KERNEL, LabError, locked, need_space, run_main, say
 from lab.common import write_atomically
@@ -23,6 +22,7 @@ from lab.judge import judge_clocks, judge_trouble
 from lab.linux import git, tree_of
 from lab.prefix_build import Prefixes
 from lab.prefix_configs import Config, choose
+from lab.settings import settings_from
 
 HOME = BUILD / f"{KERNEL}-prefixes"
 TREE = HOME / "linux"

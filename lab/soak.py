@@ -9,12 +9,12 @@ import time
 from dataclasses import dataclass
 
 from lab import judge, judge_life
-from lab.boot import settings_from
 from lab.common import LabError, run_main, say
 from lab.images import make_images
 from lab.life import live
 from lab.qemu import Machine
 from lab.runs import Run
+from lab.settings import settings_from
 from lab.xen import Guest
 
 TICKS_A_MINUTE = 30

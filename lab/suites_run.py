@@ -11,7 +11,6 @@ import os
 import sys
 import time
 
-from lab.boot import Settings, settings_from
 from lab.common import LabError, run_main, say
 from lab.death import MachineDied
 from lab.judge import judge_trouble
@@ -21,6 +20,7 @@ from lab.outcome import Result
 from lab.qemu import Machine
 from lab.report import clocksource
 from lab.runs import Run
+from lab.settings import Settings, settings_from
 from lab.suites import LIMIT_SECONDS, WHENS, batches, choose, parse
 from lab.suites_images import Suites, make_suites
 from lab.xen import Guest

@@ -12,11 +12,11 @@ from typing import Callable, Iterator
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from lab.boot import Settings, settings_from
 from lab.cases import PATCHED, Case, Results
 from lab.common import BUILD, LabError, locked, say
 from lab.hosts import HOSTS
 from lab.life import Life
+from lab.settings import Settings, settings_from
 from lab.tests.recorded import Tool, build
 from lab.tests.tree import KERNELS
 

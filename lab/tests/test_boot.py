@@ -8,7 +8,6 @@ from typing import Callable
 import pytest
 
 from lab import judge, judge_sleep
-from lab.boot import Settings
 from lab.cases import Case, explain
 from lab.judge_connection import judge_connection
 from lab.judge_life import judge_given_up, out_of_use
@@ -16,6 +15,7 @@ from lab.judge_selftest import judge_selftest
 from lab.judge_sysfs import judge_sysfs
 from lab.judge_tool import judge_tool
 from lab.life import Life
+from lab.settings import Settings
 from lab.witness import GIVEN_UP, KEPT
 
 Check = Callable[[list[str]], None]

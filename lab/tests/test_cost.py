@@ -14,10 +14,10 @@ from typing import Callable, Iterator
 import pytest
 
 from lab.bench import CASES, EMULATED, OLD, OLD_EMULATED, TSC, Measured
-from lab.boot import Settings
 from lab.cases import Case, Results
 from lab.common import BUILD, KERNEL
 from lab.hosts import COUNTED
+from lab.settings import Settings
 from lab.tests.tree import run
 from lab.witness import SCHED_CLOCK, Report
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from lab import cases, qemu, runs, xen
-from lab.boot import Settings, settings_from
 from lab.cases import Case, Results
 from lab.death import Dom0Died, GuestDied, Hung, MachineDied, QemuDied, XenDied
 from lab.faults import TWICE, fault_in
@@ -20,6 +19,7 @@ from lab.images import Images
 from lab.network import Cable
 from lab.qemu import Machine
 from lab.runs import Run
+from lab.settings import Settings, settings_from
 from lab.tests.test_faults import XEN_SAYS
 from lab.xen import Guest
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 from typing import Iterator
 
-from lab.boot import Settings
 from lab.hosts import HOSTS, Host
 from lab.images import make_images
 from lab.judge_selftest import RESUMES, judge_tap
@@ -14,6 +13,7 @@ from lab.judge_tool import DOM0, judge_dom0
 from lab.linux import tree_of
 from lab.qemu import Machine
 from lab.runs import Run
+from lab.settings import Settings
 from lab.witness import GIVEN_UP, SCHED_CLOCK, VERDICT
 
 CLOCKSOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"

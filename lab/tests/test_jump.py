@@ -8,10 +8,10 @@ from typing import Callable, Iterator
 import pytest
 
 from lab import judge, judge_events, judge_life, judge_selftest, judge_sysfs
-from lab.boot import Settings
 from lab.cases import Case, Results, explain, repeat_test
 from lab.hosts import HOSTS
 from lab.life import Choose, Jump, Life
+from lab.settings import Settings
 
 SECOND = 1_000_000_000
 # Older than any jump forward is long, with that which makes TSCs old

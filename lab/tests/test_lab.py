@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from lab import judge
-from lab.boot import settings_from
 from lab.cases import Case, repeat_test
 from lab.common import LabError
 from lab.expect import OFF, ON, expect
 from lab.hosts import HOSTS
 from lab.outside import Outside, parse_outside
+from lab.settings import settings_from
 from lab.witness import Report, parse
 
 RECORDED = (Path(__file__).parent / "recorded.report").read_text()

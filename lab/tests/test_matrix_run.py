@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from lab import cases, judge_all, linux, matrix_run
-from lab.boot import Settings, settings_from
 from lab.cases import Case
 from lab.common import TOP, LabError
 from lab.hosts import XENS, Xen
@@ -26,6 +25,7 @@ from lab.matrix_run import Hosts, outcome_of
 from lab.outcome import ALIVE, Result
 from lab.packages import Unavailable
 from lab.qemu import YOUNGER
+from lab.settings import Settings, settings_from
 from lab.tests.test_death import empty_kernel, stand_in
 from lab.tests.test_lab import HOST, RECORDED
 from lab.tests.test_naps import NAPS, TICKS

@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from lab.boot import Settings
 from lab.hosts import HOSTS
 from lab.images import make_images
 from lab.qemu import Machine
 from lab.qmp import Qmp
 from lab.runs import Run
 from lab.records import Record
+from lab.settings import Settings
 from lab.witness import GIVEN_UP, KEPT, SCHED_CLOCK, Report
 
 # The TSC goes on meanwhile, and Xen's clock does not

@@ -8,12 +8,12 @@ from typing import Callable, Iterator
 import pytest
 
 from lab import judge_sleep
-from lab.boot import Settings
 from lab.cases import Case, Results, explain, repeat_test
 from lab.hosts import HOSTS
 from lab.judge_all import Slept, judge_guest, judge_series
 from lab.life import Event, Life, checkpoint
 from lab.qemu import Machine
+from lab.settings import Settings
 from lab.sleep import STRICT, Cycles, Tour, failed_migration, failed_save, migrate
 
 HOST = HOSTS["untrusted"]

@@ -9,7 +9,6 @@ from typing import Callable, Iterator
 import pytest
 
 from lab import judge, judge_life, judge_sleep
-from lab.boot import Settings
 from lab.cases import Case, Results, explain, repeat_test
 from lab.hosts import HOSTS
 from lab.judge_selftest import judge_selftest
@@ -18,6 +17,7 @@ from lab.judge_sysfs import judge_sysfs
 from lab.judge_tool import judge_dom0, judge_foresight
 from lab.life import Event, Life, Move, Traced, Watched, checkpoint
 from lab.qemu import Machine
+from lab.settings import Settings
 from lab.sleep import STRICT, Tour
 
 TRUSTED, SLOW = HOSTS["trusted"], HOSTS["1ghz"]

@@ -12,12 +12,12 @@ from typing import Callable, Iterator
 import pytest
 
 from lab import judge, judge_events, judge_life
-from lab.boot import Settings
 from lab.cases import PROBE, Case, Results, explain, repeat_test
 from lab.hosts import HOSTS
 from lab.life import NMIS, Life, Move, Traced, interrupt, save_and_restore
 from lab.qemu import YOUNGER, Machine
 from lab.records import Record, Traced as Line
+from lab.settings import Settings
 
 ON = "xen_tsc_reliable=on"
 TSC = Case("window-tsc", "", PROBE, probe=True)
