@@ -81,8 +81,6 @@ suites:
 debug:
 	@scripts/setup boot
 	@scripts/kernel $(KERNEL) none
-	@scripts/kernel $(KERNEL) debug
-	@scripts/kernel $(KERNEL) kasan
 	@python3 -m lab.debug
 
 fuzz:

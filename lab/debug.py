@@ -28,7 +28,7 @@ from lab.life import (
     hibernate,
     save_and_restore,
 )
-from lab.linux import refuses_kasan
+from lab.linux import build, refuses_kasan
 from lab.settings import Settings, settings_from
 from lab.witness import Report
 
@@ -145,7 +145,10 @@ def main() -> int:
     refusal = refuses_kasan(settings.kernel)
     if refusal:
         tell(f"KASAN: skipped: {refusal}")
-    found = [run(settings, c) for c in ALL if not (refusal and c.name == "kasan")]
+    chosen = [checks for checks in ALL if not (refusal and checks.name == "kasan")]
+    for checks in chosen:
+        build(settings.kernel, checks.name)
+    found = [run(settings, checks) for checks in chosen]
     clean, number = (sum(column) for column in zip(*found))
     tell(f"{clean} of {number} guests had nothing to report")
     return 0 if clean == number else 1

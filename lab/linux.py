@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The kernel trees that scripts/kernel makes: git and make in them."""
+"""The kernels that scripts/kernel builds, and git and make in their trees."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ import re
 import subprocess
 from pathlib import Path
 
-from lab.common import BUILD, LabError
+from lab.common import BUILD, TOP, LabError
 
 TOLD = 12
+
+
+def build(kernel: str, *words: str) -> None:
+    """One of them, as these words of scripts/kernel choose."""
+    command = ["scripts/kernel", kernel, *words]
+    if subprocess.run(command, cwd=TOP).returncode:
+        raise LabError(f"{' '.join(command)} failed: what it said above tells why")
 
 
 def tree_of(kernel: str) -> Path:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.common import KERNEL, LAB, TOP, LabError, run_main, say
+from lab.linux import build
 
 HERE = TOP / "lab" / "mutants"
 HEADER = re.compile(r"^(Subject|Test|Kernel|Until): (.+)$", re.MULTILINE)
@@ -67,9 +68,7 @@ def version(kernel: str) -> list[int]:
 
 def killers(mutant: Mutant) -> list[str]:
     """Build it and run its tests: those that fail."""
-    build = ["scripts/kernel", KERNEL, *mutant.kernel, f"mutant={mutant.name}"]
-    if subprocess.run(build, cwd=TOP).returncode:
-        raise LabError(f"{mutant.name} could not be built")
+    build(KERNEL, *mutant.kernel, f"mutant={mutant.name}")
     log = LAB / f"mutant-{mutant.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
