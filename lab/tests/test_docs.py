@@ -15,10 +15,11 @@ PAGES = TOP / "Documentation/virt/xen"
 CLOCKS = PAGES / "clocks.rst"
 TROUBLE = PAGES / "clock-troubleshooting.rst"
 INDEX = PAGES / "index.rst"
+INSIDE = TOP / "Documentation/lab/inside.rst"
 NAMES = ("clocks", "troubleshooting")
 OURS = [TOP / "README.rst", *sorted((TOP / "Documentation/lab").glob("*.rst"))]
-# Named in them, and there once it is built
-BUILT = ("tools/xen-clock/xen-clock",)
+# Named in them: there once it is built, or for a kernel that it calls W
+ELSEWHERE = ("tools/xen-clock/xen-clock", "lab/kernel.config.W")
 ABI = TOP / "Documentation/ABI/testing/sysfs-hypervisor-xen-tsc"
 XEN = TOP / "arch/x86/xen"
 
@@ -29,6 +30,8 @@ DUE_TO = re.compile(r'(?:mark_tsc_unstable|xen_tsc_demote)\([^;]*?"([^"]+)"\)', 
 TITLE = re.compile(r"^(xen: .+)\n=+$", re.M)
 INLINE = re.compile(r"``(xen: [^`]+)``")
 LINE = re.compile(r"(?P<indent> +)(?:\[ *[0-9.]+\] )?(?P<text>xen: .+)")
+LAYERS = ("Base", "Machine", "Guest", "Case", "Judge", "Command")
+USED = re.compile(r"^from lab(?:\.(\w+) import |\s+import (.+)$)", re.M)
 NUMBERS = {"%u": r"\d+", "%lld": r"-?\d+"}
 
 
@@ -186,9 +189,28 @@ def test_our_own_pages(page: Path) -> None:
     rules = set(re.findall(r"^(\w+):", (TOP / "Makefile").read_text(), re.M))
     targets = re.findall(r"""(?:^  |["`])make (\w+)""", text, re.M)
     assert targets and set(targets) <= rules
-    for name in re.findall(r"\b(?:Documentation|tools|arch)/[\w./-]+\w", text):
+    for name in re.findall(
+        r"(?<!build/)\b(?:Documentation|tools|arch|lab)/[\w./-]+\w", text
+    ):
         there = [tree for tree in (TOP, TREE) if (tree / name).exists()]
-        assert there or name in BUILT, name
+        assert there or name in ELSEWHERE, name
+
+
+def test_layers_of_the_lab() -> None:
+    """Each module is in a table, and uses none of a table further down."""
+    text = INSIDE.read_text()
+    layer_of = {
+        name: number
+        for number, layer in enumerate(LAYERS)
+        for names, _ in simple_table(text, layer)
+        for name in names.split(", ")
+    }
+    modules = {path.stem: path for path in (TOP / "lab").glob("[!_]*.py")}
+    assert set(layer_of) == set(modules)
+    for name, path in modules.items():
+        for module, several in USED.findall(path.read_text()):
+            for used in [module] if module else several.split(", "):
+                assert layer_of[used] <= layer_of[name], f"{name} uses {used}"
 
 
 @pytest.mark.usefixtures("trees")
