@@ -27,10 +27,14 @@ def listens(port: int) -> str:
 
 
 def serve(machine: Machine) -> None:
-    """From now on somebody in dom0 answers."""
+    """From now on somebody in dom0 answers.
+
+    The address is of no network: else dom0 takes what is for a guest that sleeps, and
+    so has no interface, for its own, knows no such connection, and resets it.
+    """
     machine.must(
-        f"ifconfig lo {DOM0} netmask 255.255.255.255 up && "
-        f"{{ {listens(ECHO)} || nc -ll -p {ECHO} -e cat > /dev/null 2>&1 & }}; "
+        f"{listens(ECHO)} || {{ ip addr add {DOM0}/32 dev lo && ip link set lo up && "
+        f"{{ nc -ll -p {ECHO} -e cat > /dev/null 2>&1 & }}; }} && "
         f"until {listens(ECHO)}; do usleep 10000; done"
     )
 

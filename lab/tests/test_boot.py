@@ -8,13 +8,14 @@ from typing import Callable
 import pytest
 
 from lab import judge, judge_sleep
-from lab.cases import Case, explain
+from lab.cases import NONSENSE, Case, Results, explain
 from lab.judge_connection import judge_connection
 from lab.judge_life import judge_given_up, out_of_use
 from lab.judge_selftest import judge_selftest
 from lab.judge_sysfs import judge_sysfs
 from lab.judge_tool import judge_tool
 from lab.life import Life
+from lab.network import GUEST
 from lab.settings import Settings
 from lab.witness import GIVEN_UP, KEPT
 
@@ -68,6 +69,13 @@ def test_timers_and_accounts_sleep_well(life: Life, check: Check) -> None:
 def test_its_connection_is_kept(case: Case, life: Life, check: Check) -> None:
     """If it has one: a case of its own would only share the life of another."""
     check(judge_connection(life.report) if case.network else [])
+
+
+def test_dom0_does_not_answer_for_a_guest(results: Results) -> None:
+    """Not even when that is asleep: what it retransmits would reset the connection."""
+    machine = results.of(NONSENSE).guest.machine
+    status, route = machine.order(f"ip route get {GUEST}")
+    assert status and "unreachable" in route
 
 
 def test_time_leaf_agrees_with_xen(
