@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from pathlib import Path
 
 from lab.gdbstub import SOCKET
@@ -21,6 +23,20 @@ MTU = 16000
 # TCG's TSC has one rate, never stops and is the same on all CPUs, but TCG does
 # not say so.  QEMU warns that it cannot offer the bit, and then offers it.
 INVARIANT_TSC = "invtsc=on,x-force-features=on"
+# Machines that run at the same time shall not share one
+pins = itertools.cycle(sorted(os.sched_getaffinity(0)))
+
+
+def pinned(host: Host) -> list[str]:
+    """Keeps QEMU's threads on one of our CPUs, where that does not make it slower.
+
+    SVM makes QEMU lose interrupts: where it enters a guest and leaves it, it changes
+    what the CPU has pending by one instruction without LOCK (orl, andl).  If another
+    thread of its asks for an interrupt at that moment nobody learns of it until the
+    next one.  When that was Xen's timer, there is none.  On one CPU the two
+    instructions come one after the other.
+    """
+    return [] if host.cpus > 1 else ["taskset", "-c", str(next(pins))]
 
 
 def accelerator(host: Host) -> list[str]:
@@ -56,7 +72,8 @@ def network_card(host: Host) -> list[str]:
 def qemu_command(images: Images, dom0_kernel: Path, host: Host) -> list[str]:
     return [
         # The kernel kills QEMU with us, however we end; -no-reboot ends it with Xen
-        *("setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64"),
+        *("setpriv", "--pdeathsig", "KILL", "--", *pinned(host)),
+        "qemu-system-x86_64",
         *accelerator(host),
         *("-smp", str(host.cpus), "-m", "2048", "-machine", "q35"),
         *("-cpu", f"{CPU},{INVARIANT_TSC}" if host.tsc_reliable else CPU),

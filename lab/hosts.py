@@ -64,7 +64,8 @@ class Host:
 
     def for_guests(self, kind: str) -> Host:
         """With one CPU for PVH guests: what kills them, see lab/faults.py, takes a
-        thread of QEMU that is interrupted at the wrong place, by another vCPU's.
+        thread of QEMU that is interrupted at the wrong place, by another vCPU's.  And
+        so that QEMU can be kept on one CPU, see lab/command.py.
         """
         return replace(self, cpus=1) if kind == "pvh" else self
 

@@ -35,8 +35,6 @@ from lab.uptime import set_uptime
 
 # Nothing at all happened for so long: hung.  TCG on a busy machine is slow.
 QUIET_LIMIT = 240.0
-# A guest for which we wait is given up before, so that the others get their turn
-GUEST_QUIET_LIMIT = 120.0
 RUN_LIMIT = 1800.0
 # A machine that is booted when another is so old is the younger one also when a guest
 # has moved there, which takes time (in seconds)
@@ -55,7 +53,7 @@ class Machine:
         dom0_kernel: Path,
         host: Host = HOSTS["untrusted"],
     ) -> None:
-        need("qemu-system-x86_64", "setpriv")
+        need("qemu-system-x86_64", "setpriv", "taskset")
         self.run = run
         self._symbols = images.symbols
         self.host = host
@@ -89,12 +87,16 @@ class Machine:
         return self
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def runs(self) -> bool:
         return self._process.poll() is None
 
     def _kill(self) -> None:
         if self.runs:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
     def give_up(self) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from lab.common import LAB, LabError, need_space
 
-RUNS_KEPT = 20
+# Of some megabytes each at most, and "make lab" alone is seventy
+RUNS_KEPT = 150
 
 
 class Run:

@@ -12,16 +12,11 @@ from lab.hang import XEN_ANSWERS, where_it_is
 from lab.log import Log
 from lab.network import CONNECT, Cable, serve
 from lab.outside import Outside, read_outside
-from lab.qemu import GUEST_QUIET_LIMIT, Machine
+from lab.qemu import Machine
 from lab.records import Tick
 
-# PVH guests have stood still for minutes, and gone on as soon as dom0 was asked about
-# them: as if Xen had missed its timer, and any other interrupt would do.  QEMU's SVM
-# may be what loses it: it changes the CPU's pending interrupts, as other threads do,
-# by a plain read and write.  So dom0 is called when all has been quiet for so many
-# seconds, which the guest does not notice: the less, the sooner its sleepers wake up.
-CALL_AFTER = 2.0
-MOST_CALLS = 50
+# One for which we wait is given up before its machine, so that others get their turn
+GUEST_QUIET_LIMIT = 120.0
 
 # The time in dom0, among what else an order prints
 STAMP = "read -r now _ < /proc/uptime && echo at $now"
@@ -51,8 +46,6 @@ class Guest:
         # When it was unpaused last, in seconds by dom0's clock
         self.unpaused = 0.0
         self._gone = -1
-        # How often dom0 may be called until this guest is told to do something else
-        self._calls = self._most_calls = MOST_CALLS if kind == "pvh" else 0
         self.log = Log(machine.run.path(f"guest-{name}.log"))
         self._console_start = len(machine.console.lines)
         self._stage = configure(
@@ -113,9 +106,6 @@ class Guest:
     def _poll(self, goal: str) -> None:
         self.machine.poll()
         self._check_log()
-        if self._calls and self.machine.quiet > CALL_AFTER:
-            self._calls -= 1
-            self.machine.must("true")
         if self.machine.quiet > GUEST_QUIET_LIMIT:
             where = where_it_is(self.machine, self.domid, self.vcpus, self.log)
             way = f"hangs on its way to being {goal}: {where}"
@@ -144,7 +134,6 @@ class Guest:
         self.machine.states.pop(self.domid, None)
         path = f"/local/domain/{self.domid}/data/phase"
         self.machine.must(f"xenstore-write {path} '{phase}'")
-        self._calls = self._most_calls
 
     def connect(self) -> None:
         """To the dom0 that it has now."""

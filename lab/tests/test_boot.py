@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Callable
 
 import pytest
 
 from lab import judge, judge_sleep
-from lab.cases import NONSENSE, Case, Results, explain
+from lab.cases import NONSENSE, PVH, Case, Results, explain
 from lab.judge_connection import judge_connection
 from lab.judge_life import judge_given_up, out_of_use
 from lab.judge_selftest import judge_selftest
@@ -76,6 +77,13 @@ def test_dom0_does_not_answer_for_a_guest(results: Results) -> None:
     machine = results.of(NONSENSE).guest.machine
     status, route = machine.order(f"ip route get {GUEST}")
     assert status and "unreachable" in route
+
+
+def test_qemu_cannot_lose_interrupts_of_pvh_guests(results: Results) -> None:
+    """As all of its threads share one of our CPUs."""
+    pid = results.of(PVH).guest.machine.pid
+    threads = [int(thread) for thread in os.listdir(f"/proc/{pid}/task")]
+    assert threads and all(len(os.sched_getaffinity(thread)) == 1 for thread in threads)
 
 
 def test_time_leaf_agrees_with_xen(

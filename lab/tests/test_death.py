@@ -143,31 +143,6 @@ def test_an_answer_comes_after_the_order(
         assert guest.domid not in working.states
 
 
-def test_dom0_is_called_when_all_is_quiet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A guest that goes on by that is not dead."""
-    kernel = empty_kernel(tmp_path)
-    script = """echo ready; while read -r id command; do
-        echo 5 > commands/$id.out; echo done $id 0
-        [ "$command" != true ] || echo state 5 1.0 up
-    done"""
-    monkeypatch.setattr(xen, "GUEST_QUIET_LIMIT", 2.0)
-    monkeypatch.setattr(xen, "CALL_AFTER", 0.5)
-    monkeypatch.setattr(xen, "MOST_CALLS", 2)
-    with machine(tmp_path, monkeypatch, script) as working:
-        for kind in ("pvh", "pv"):
-            guest = Guest(working, "g", kernel, kernel, kind=kind)
-            guest.create()
-            if kind == "pvh":
-                guest.wait_state("up")
-            with pytest.raises(GuestDied, match="hangs on its way to being 'ready'"):
-                guest.wait_state("ready")
-            # The second is not one to be called about
-            orders = working.run.path("agent.log").read_text()
-            assert orders.count(" true\n") == 2
-
-
 def test_a_guest_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last words are told, and where it is; what Xen says is in its log."""
     kernel = empty_kernel(tmp_path)

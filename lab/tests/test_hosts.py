@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab import judge, sockets, uptime, vtsc
-from lab.command import qemu_command
+from lab.command import pinned, qemu_command
 from lab.common import LabError
 from lab.expect import expect, expect_leaf
 from lab.gdbstub import SOCKET, Stub
@@ -103,6 +104,14 @@ def test_qemu_makes_the_host() -> None:
     assert not any("-netdev" in line for line in lines.values())
     wired = " ".join(qemu_command(images, nothing, replace(HOST, wired=True)))
     assert "-netdev dgram,id=cable,local.type=unix," in wired
+
+
+def test_qemu_keeps_to_one_cpu_for_pvh_guests() -> None:
+    """Machines that run at the same time have different ones, if there are any."""
+    one, two = (pinned(HOST.for_guests("pvh")) for _ in range(2))
+    assert one[:2] == ["taskset", "-c"]
+    assert (one != two) == (len(os.sched_getaffinity(0)) > 1)
+    assert not pinned(HOST)
 
 
 # A stand-in for QEMU's gdb stub, and for the memory of Xen behind it
