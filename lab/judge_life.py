@@ -20,6 +20,8 @@ CORE_BLAMES = "TSC found unstable after boot"
 NOTICED_SECONDS = 10.0
 # A jump back takes what has passed since the last tick, which TCG can hold up
 LAST_TICK_NS = 250_000_000
+# Less than any jump; idle time counts stolen time again, which takes it ahead by itself
+CHARGED_NS = 5_000_000_000
 
 
 def out_of_use(report: Report) -> bool:
@@ -122,4 +124,19 @@ def judge_jump(report: Report, ns: int) -> list[str]:
                 wrong.append(
                     f"CLOCK_{clock.upper()} steps back {back} ns on vCPU {vcpu}"
                 )
+    return wrong
+
+
+def judge_charged(report: Report) -> list[str]:
+    """Nobody is charged with a jump, not even the interrupt that notices it.
+
+    Unless it falls into an interrupt, which takes it for its own time.
+    """
+    wrong = []
+    for vcpu, seen in report.accounts("total").items():
+        if seen.ahead > CHARGED_NS or seen.back:
+            wrong.append(
+                f"/proc/stat charges vCPU {vcpu} with the jump: it runs {seen.ahead} ns "
+                f"ahead of the time that has passed, and steps back {seen.back} ns"
+            )
     return wrong
