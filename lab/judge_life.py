@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from lab.life import Life
+from lab.vtsc import LATE
 from lab.witness import GIVEN_UP, KEPT, Report
 
 TICK_SECONDS = 2.0
@@ -127,12 +128,19 @@ def judge_jump(report: Report, ns: int) -> list[str]:
     return wrong
 
 
-def judge_charged(report: Report) -> list[str]:
+def judge_charged(report: Report, ns: int) -> list[str]:
     """Nobody is charged with a jump, not even the interrupt that notices it.
 
-    Unless it falls into an interrupt, which takes it for its own time.
+    Unless it falls into an interrupt, which takes it for its own time.  A leap forward
+    was stolen.
     """
     wrong = []
+    for vcpu, seen in report.accounts("stolen").items():
+        if seen.counted < ns - LATE:
+            wrong.append(
+                f"/proc/stat has {seen.counted} ns stolen from vCPU {vcpu}, which is "
+                "less than the leap"
+            )
     for vcpu, seen in report.accounts("total").items():
         if seen.ahead > CHARGED_NS or seen.back:
             wrong.append(

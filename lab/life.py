@@ -87,6 +87,7 @@ class Jump:
     ns: int
     pause: int = 0  # for so many seconds more
     idle: bool = False  # its readers look once in a while only
+    awake: bool = False  # its sleepers do not sleep: each vCPU has two busy threads
 
     @staticmethod
     def create(guest: Guest) -> None:
@@ -112,6 +113,9 @@ class Jump:
         if self.idle:
             guest.phase("pause 100000")
             guest.wait_state("pausing")
+        if self.awake:
+            guest.phase("awake")
+            guest.wait_state("awake")
         guest.phase("trace -")
         guest.wait_state("tracing")
         guest.phase("tick 3")

@@ -56,8 +56,7 @@ def pause_outside_kernel(guest: Guest) -> None:
     """Pause a busy PV guest where its vCPUs run programs.
 
     What a jump does that falls into an interrupt depends on what that does next:
-    a leap can be reported as a lockup, or the task that it is charged to sleeps
-    and has others wait for half of the leap (EEVDF's delayed dequeue).
+    a leap can be reported as a lockup, or charged to a task before it is noticed.
     """
     for _ in range(PAUSES):
         guest.pause()

@@ -9,6 +9,7 @@
  *   tick N		tick 0 to N	is two seconds apart, and says its clocks, each
  *					in a node of its own: data/tick/N
  *   pause USEC		pausing		its readers pause after each look
+ *   awake		awake		its sleepers do not sleep any more
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
  *   online N		online N	has so many vCPUs, its readers on each of them
@@ -142,6 +143,12 @@ static void pause_readers(unsigned int usec)
 	set_state("pausing");
 }
 
+static void stay_awake(void)
+{
+	sleepers_stay_awake();
+	set_state("awake");
+}
+
 static void mark(void)
 {
 	readers_mark();
@@ -269,6 +276,8 @@ int main(void)
 			functions();
 		else if (!strcmp(phase, "hibernate"))
 			sleep_in_image();
+		else if (!strcmp(phase, "awake"))
+			stay_awake();
 		else if (!strcmp(phase, "mark"))
 			mark();
 		else if (!strcmp(phase, "finish"))

@@ -103,6 +103,7 @@ void accounts_report(const struct accounts *a);
 void sleepers_start(void);
 void sleepers_run_on(unsigned long wakes);
 void sleepers_pause(unsigned int usec);
+void sleepers_stay_awake(void);
 void sleepers_return(int cpus);
 void sleepers_report(void);
 

@@ -175,3 +175,11 @@ def test_every_suspend_counts() -> None:
         early = [one, replace(two, usec=two.usec + leap)]
         found = judge_sleep.judge_suspends(Report(kmsg=early + report.kmsg), 2)
         assert bool(found) == wrong, found
+
+
+def test_a_leap_is_stolen() -> None:
+    report = parse(RECORDED)
+    assert not judge_life.judge_charged(report, 0)
+    assert "less than the leap" in judge_life.judge_charged(report, 90_000_000_000)[1]
+    ahead = parse(RECORDED.replace("1.total 0 0 ", "1.total 0 90000000000 "))
+    assert "vCPU 1 with the jump" in judge_life.judge_charged(ahead, 0)[0]

@@ -25,6 +25,8 @@
 #include <asm/current.h>
 #include <asm/tsc.h>
 
+#include <xen/xen-ops.h>
+
 #include <trace/events/xen_tsc.h>
 
 #include "sched_clock.h"
@@ -90,6 +92,9 @@ bool xen_tsc_demote(u64 value, s64 gap, const char *why, char *due_to)
 	 * each would keep its CPU, and no thread could change the clocksource.
 	 */
 	stop_sched_clock_irqtime();
+	/* Nor may the scheduler charge a leap to the task that runs by chance */
+	if (gap > 0)
+		xen_steal_leap(gap);
 	xen_sched_clock_leave_tsc(value);
 	trace_xen_tsc_demote(value, gap);
 	WRITE_ONCE(xen_tsc_demoted_why, why);
