@@ -26,7 +26,7 @@ JUMPS = {
     "idle-15-s-back": Jump(-15 * SECOND, idle=True),
     "idle-wrapped": Jump(-5000 * SECOND, idle=True),
 }
-STANDSTILLS = {"15-s-back": -15, "wrapped": -5000}
+STANDSTILLS = ("15-s-back", "wrapped")
 # Longer than the guard's window
 PAUSE_SECONDS = 15
 # Xen tells a guest nothing of a pause, so the kernel takes it for a lockup
@@ -63,7 +63,7 @@ def test_a_jump_is_noticed(results: Results, name: str) -> None:
     life = results.of(case, jump)
     problems = [
         *judge_life.judge_given_up(life.report, rf"jumped by {shown(seconds)} ms"),
-        *judge_life.judge_jump(life.report, seconds),
+        *judge_life.judge_jump(life.report, jump.ns),
         *judge_life.judge_standstill(life),
         *judge_sysfs.judge_sysfs(life.report, 0),
         *judge_selftest.judge_selftest(life.report, patched=True),
@@ -87,7 +87,7 @@ def shown(seconds: int) -> str:
 def test_without_the_series_time_stands_still(results: Results, name: str) -> None:
     """As vendors advise.  If this fails, the tests above show nothing."""
     guest = results.guest(Case(f"old-{name}", "", VENDORS, patched=False))
-    jump = Jump(STANDSTILLS[name] * SECOND)
+    jump = JUMPS[name]
     jump.create(guest)
     guest.wait_state("up")
     guest.phase("measure")
