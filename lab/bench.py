@@ -12,18 +12,18 @@ import re
 import sys
 from typing import Callable
 
-from lab.cases import PROBE, Case, Results
+from lab.cases import COST, Case, Results
 from lab.common import run_main, say
 from lab.hosts import COUNTED
 from lab.records import Record
 from lab.settings import settings_from
 
-ON = f"{PROBE} xen_tsc_reliable=on"
+ON = f"{COST} xen_tsc_reliable=on"
 TSC = Case("cost-tsc", "native", ON, probe=True)
-PVCLOCK = Case("cost-pvclock", "native", PROBE, probe=True)
-OLD = Case("cost-old", "native", PROBE, probe=True, patched=False)
-EMULATED = Case("cost-emulated", "", PROBE, probe=True)
-OLD_EMULATED = Case("cost-old-emulated", "", PROBE, probe=True, patched=False)
+PVCLOCK = Case("cost-pvclock", "native", COST, probe=True)
+OLD = Case("cost-old", "native", COST, probe=True, patched=False)
+EMULATED = Case("cost-emulated", "", COST, probe=True)
+OLD_EMULATED = Case("cost-old-emulated", "", COST, probe=True, patched=False)
 CASES = {
     OLD: "unpatched (pvclock), native TSC",
     PVCLOCK: "patched, pvclock, native TSC",
@@ -32,7 +32,7 @@ CASES = {
     EMULATED: "patched, TSC, emulated TSC",
 }
 CLOCKS = ("sched_clock", "local_clock")
-COST = re.compile(r"xen_probe_cost: (\w+): (\d+) cycles, (\d+) ns for (\d+) calls")
+COSTS = re.compile(r"xen_probe_cost: (\w+): (\d+) cycles, (\d+) ns for (\d+) calls")
 
 
 class Measured:
@@ -48,7 +48,7 @@ class Measured:
         self.cycles: dict[str, float] = {}
         self.ns: dict[str, float] = {}
         for record in self.records:
-            cost = COST.search(record.text)
+            cost = COSTS.search(record.text)
             if cost:
                 clock, cycles, ns, calls = cost[1], *map(int, cost.groups()[1:])
                 self.cycles[clock] = cycles / calls

@@ -71,8 +71,11 @@ PVH = Case("pvh", kind="pvh")
 OLD_DEFAULT = Case("old-default", patched=False)
 OLD_NATIVE = Case("old-native", "native", patched=False)
 
-# Has a kernel with the lab's probes use them
-PROBE = "kunit.enable=1 kunit.filter_glob=xen_probe"
+# Have a kernel with the lab's probes use one of them
+COST, ORDER = (
+    f"kunit.enable=1 kunit.filter_glob=xen_probe.xen_probe_{name}"
+    for name in ("cost", "order")
+)
 
 PATCHED = (DEFAULT, NATIVE, EMULATED, NATIVE_ON, DEFAULT_OFF, NONSENSE, PVH)
 

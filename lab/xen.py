@@ -274,9 +274,9 @@ class Guest:
     def report(self) -> str:
         """The witness's report, which must be all there."""
         data = f"/local/domain/{self.domid}/data"
-        pieces = int(self.machine.must(f"xenstore-read {data}/pieces"))
-        nodes = " ".join(f"{data}/report/{number}" for number in range(pieces))
-        return self.machine.must(f"xenstore-read -R {nodes}")
+        pieces = f"seq 0 $(($(xenstore-read {data}/pieces) - 1))"
+        nodes = f"{pieces} | sed 's|^|{data}/report/|'"
+        return self.machine.must(f"xenstore-read -R $({nodes})")
 
     def shutdown(self) -> None:
         """Let the witness power off, and clear away what is left."""

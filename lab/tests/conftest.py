@@ -158,6 +158,16 @@ def results(settings: Settings, tell: Callable[[str], None]) -> Iterator[Results
         yield results
 
 
+@pytest.fixture(scope="session")
+def older(settings: Settings, tell: Callable[[str], None]) -> Iterator[Results]:
+    """The same host, but Xen's clock is more than a day ahead.
+
+    So it is older than any jump forward is long, with that which makes TSCs old.
+    """
+    with Results("older", settings, tell, HOSTS["untrusted"].older()) as results:
+        yield results
+
+
 @pytest.fixture(scope="session", params=PATCHED, ids=str)
 def case(request: pytest.FixtureRequest) -> Case:
     assert isinstance(request.param, Case)

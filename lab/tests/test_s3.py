@@ -17,7 +17,7 @@ from lab.settings import Settings
 from lab.witness import GIVEN_UP, KEPT, SCHED_CLOCK, Report
 
 # The TSC goes on meanwhile, and Xen's clock does not
-ASLEEP = 10.0
+ASLEEP = 5.0
 STEP_LIMIT = 60.0
 AWAKE = "PM: suspend exit"
 

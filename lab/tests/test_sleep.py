@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Iterator
+from typing import Callable
 
 import pytest
 
@@ -12,8 +12,6 @@ from lab.cases import Case, Results, explain, repeat_test
 from lab.hosts import HOSTS
 from lab.judge_all import Slept, judge_guest, judge_series
 from lab.life import Event, Life, checkpoint
-from lab.qemu import Machine
-from lab.settings import Settings
 from lab.sleep import STRICT, Cycles, Tour, failed_migration, failed_save, migrate
 
 HOST = HOSTS["untrusted"]
@@ -32,12 +30,6 @@ MIGRATED = Case("migrated-pvh", "", STRICT, kind="pvh")
 TOURS = (Case("tour", "", STRICT), Case("tour-native", "native", STRICT))
 
 Tell = Callable[[str], None]
-
-
-@pytest.fixture(scope="module", name="results")
-def fixture_results(settings: Settings, tell: Tell) -> Iterator[Results]:
-    with Results("sleep", settings, tell, HOST) as results:
-        yield results
 
 
 def check(case: Case, life: Life, suspends: int, wakes: int) -> None:
@@ -73,16 +65,10 @@ def test_again_and_again(results: Results, tell: Tell, case: Case) -> None:
     fail(case, life, judge_sleep.judge_cycles(cycles, life))
 
 
-@pytest.fixture(scope="module", name="old")
-def fixture_old(settings: Settings, tell: Tell) -> Iterator[Machine]:
-    with Results("old", settings, tell, HOST.older()) as results:
-        yield results.machine()
-
-
 @pytest.mark.parametrize("case", TOURS, ids=str)
 def test_xens_clock_leaps_and_steps_back(
-    results: Results, old: Machine, case: Case
+    results: Results, older: Results, case: Case
 ) -> None:
     """By more than a day."""
-    life = results.of(case, Tour((old, results.machine())))
+    life = results.of(case, Tour((older.machine(), results.machine())))
     check(case, life, suspends=2, wakes=2)
