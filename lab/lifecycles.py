@@ -15,9 +15,16 @@ PAUSE_SECONDS = 1
 
 
 def set_vcpus(guest: Guest, number: int) -> None:
-    """The machine of PVH guests has fewer CPUs than they have."""
-    guest.machine.must(f"xl vcpu-set --ignore-host {guest.domid} {number}")
+    """It is told before, and then left alone until it is done.
+
+    Linux drops an event that finds its vCPU on the way down ("Dropping pending event
+    for port 1"), and without that of xenstore the guest would wait for ever.
+
+    The machine of PVH guests has fewer CPUs than they have.
+    """
     guest.phase(f"online {number}")
+    guest.wait_state("plugging")
+    guest.machine.must(f"xl vcpu-set --ignore-host {guest.domid} {number}")
     guest.wait_state(f"online {number}")
 
 

@@ -12,7 +12,8 @@
  *   awake		awake		its sleepers do not sleep any more
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
- *   online N		online N	has so many vCPUs, its readers on each of them
+ *   online N		plugging	leaves xenstore alone until it has so many vCPUs
+ *			online N	has them, its readers on each
  *   connect OWN PEER PORT	connected	has a TCP connection, the address OWN is its own
  *   spin MSEC		spun		had a vCPU for itself for so long
  *   trace CLOCK		tracing		ftrace records what printk says
@@ -165,6 +166,7 @@ static void wait_online(long cpus)
 	long online;
 	int file;
 
+	set_state("plugging");
 	while ((online = sysconf(_SC_NPROCESSORS_ONLN)) != cpus) {
 		snprintf(path, sizeof(path), CPU_ONLINE, online);
 		file = open(path, O_WRONLY);
