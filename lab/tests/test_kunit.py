@@ -15,7 +15,7 @@ SUITES = {
     "xen_tsc_policy": 128,
     "xen_tsc_again": 38,
     "xen_tsc_watch": 63,
-    "xen_sched_clock": 23,
+    "xen_sched_clock": 24,
 }
 
 GUEST = Case("kunit", "", "kunit.enable=1")

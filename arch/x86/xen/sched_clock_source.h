@@ -2,12 +2,20 @@
 #ifndef XEN_SCHED_CLOCK_SOURCE_H
 #define XEN_SCHED_CLOCK_SOURCE_H
 
+#include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/math64.h>
 #include <linux/types.h>
 
 /* Of the factor from cycles to ns */
 #define XEN_SCHED_CLOCK_SHIFT	32
+
+/*
+ * A TSC that is set back further than it has come wraps.  With so many cycles
+ * added it does not: the clock steps back then, which the scheduler can stand,
+ * where a leap of centuries would stop its own clocks, which never step back.
+ */
+#define XEN_SCHED_CLOCK_WRAP	BIT_ULL(62)
 
 enum xen_sched_clock_source {
 	XEN_SCHED_CLOCK_HELD,		/* stands still at zero */
@@ -70,7 +78,8 @@ static __always_inline u64
 xen_sched_clock_value(const struct xen_sched_clock_data *data, u64 count)
 {
 	if (data->source == XEN_SCHED_CLOCK_TSC)
-		count = mul_u64_u64_shr(count, data->mult, XEN_SCHED_CLOCK_SHIFT);
+		count = mul_u64_u64_shr(count + XEN_SCHED_CLOCK_WRAP, data->mult,
+					XEN_SCHED_CLOCK_SHIFT);
 
 	return count - data->offset;
 }

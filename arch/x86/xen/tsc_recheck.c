@@ -7,7 +7,6 @@
  */
 #define pr_fmt(fmt) "xen: " fmt
 
-#include <linux/atomic.h>
 #include <linux/cache.h>
 #include <linux/clocksource_ids.h>
 #include <linux/compiler.h>
@@ -17,6 +16,7 @@
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/smp.h>
+#include <linux/spinlock.h>
 #include <linux/tick.h>
 #include <linux/time.h>
 #include <linux/timekeeping.h>
@@ -63,28 +63,14 @@ static void xen_tsc_demote_rest(struct work_struct *work)
 
 static DECLARE_WORK(xen_tsc_demote_work, xen_tsc_demote_rest);
 
-/**
- * xen_tsc_demote - give the TSC up
- * @value: where the scheduler clock continues, see xen_sched_clock_leave_tsc()
- * @gap: by how much the TSC has jumped (ns), 0 after a resume
- * @why: for people who ask later
- * @due_to: for the log of the core
- *
- * The scheduler clock has left the TSC when this returns.  Timekeeping leaves
- * it as soon as a thread can run, for the xen clocksource if that is the best
- * one that is left.  There is no way back.
- *
- * Context: interrupts off, in stop_machine() or in the timer interrupt.  This
- * CPU's vcpu_info must be mapped.
- *
- * Return: whether this was the first call, which has done it.
- */
-bool xen_tsc_demote(u64 value, s64 gap, const char *why, char *due_to)
+/* Returns whether this was the first call, which has done it */
+static bool xen_tsc_leave(u64 value, s64 gap)
 {
-	static atomic_t demoted;
+	static bool left;
 
-	if (atomic_xchg(&demoted, 1))
+	if (left)
 		return false;
+	left = true;
 
 	/*
 	 * An interrupt that the jump falls into takes the gap for its own time.
@@ -96,6 +82,41 @@ bool xen_tsc_demote(u64 value, s64 gap, const char *why, char *due_to)
 	if (gap > 0)
 		xen_steal_leap(gap);
 	xen_sched_clock_leave_tsc(value);
+
+	return true;
+}
+
+/**
+ * xen_tsc_demote - give the TSC up
+ * @value: where the scheduler clock continues, see xen_sched_clock_leave_tsc()
+ * @gap: by how much the TSC has jumped (ns), 0 after a resume
+ * @why: for people who ask later
+ * @due_to: for the log of the core
+ *
+ * The scheduler clock has left the TSC when this returns, whoever has done it.
+ * Timekeeping leaves it as soon as a thread can run, for the xen clocksource if
+ * that is the best one that is left.  There is no way back.
+ *
+ * Context: interrupts off, in stop_machine() or in the timer interrupt.  This
+ * CPU's vcpu_info must be mapped.  Takes a lock.
+ *
+ * Return: whether this was the first call, which has done it.
+ */
+bool xen_tsc_demote(u64 value, s64 gap, const char *why, char *due_to)
+{
+	static DEFINE_RAW_SPINLOCK(lock);
+	bool first;
+
+	/*
+	 * A jump is noticed on all CPUs at a time.  Have the others wait, or
+	 * their interrupts would go on with the clock that has jumped.
+	 */
+	raw_spin_lock(&lock);
+	first = xen_tsc_leave(value, gap);
+	raw_spin_unlock(&lock);
+	if (!first)
+		return false;
+
 	trace_xen_tsc_demote(value, gap);
 	WRITE_ONCE(xen_tsc_demoted_why, why);
 	xen_tsc_unstable_due_to = due_to;

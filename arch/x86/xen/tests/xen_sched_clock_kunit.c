@@ -73,11 +73,30 @@ static void xen_sched_clock_scales_cycles(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(rates); i++) {
 		data.mult = xen_sched_clock_mult(rates[i]);
+		data.offset = 0;
+		data.offset = xen_sched_clock_value(&data, 0);
 		for (seconds = 1; seconds < 3000 * DAY; seconds *= 60)
 			expect_about(test,
 				     xen_sched_clock_value(&data, seconds * rates[i] * 1000),
 				     seconds * SEC);
 	}
+}
+
+/* Back to before the TSC was zero, where it wraps, and on from there */
+static void xen_sched_clock_wraps(struct kunit *test)
+{
+	struct xen_sched_clock clock;
+	u64 last;
+
+	set_counts(0, 10 * SECOND);
+	start(&clock, XEN_SCHED_CLOCK_TSC, 42 * SEC);
+	counts[XEN_SCHED_CLOCK_TSC] -= 5000 * SECOND;
+	last = xen_sched_clock_now(&clock);
+	KUNIT_EXPECT_LT(test, (s64)last, 0);
+	pass(4999);
+	expect_about(test, xen_sched_clock_now(&clock) - last, 4999 * SEC);
+	pass(1);
+	KUNIT_EXPECT_EQ(test, xen_sched_clock_now(&clock), 42 * SEC);
 }
 
 static void xen_sched_clock_starts_at_zero(struct kunit *test)
@@ -280,6 +299,7 @@ static void xen_sched_clock_has_hooks(struct kunit *test)
 
 static struct kunit_case xen_sched_clock_cases[] = {
 	KUNIT_CASE(xen_sched_clock_scales_cycles),
+	KUNIT_CASE(xen_sched_clock_wraps),
 	KUNIT_CASE(xen_sched_clock_starts_at_zero),
 	KUNIT_CASE(xen_sched_clock_changes_source),
 	KUNIT_CASE_PARAM(xen_sched_clock_sleeps_on_pvclock, sleep_gen_params),
