@@ -15,10 +15,10 @@ from lab.cases import Case, Results, explain
 from lab.common import KERNEL
 from lab.judge_selftest import judge_selftest
 from lab.judge_sysfs import judge_sysfs
-from lab.tests.tree import KERNELS, each
+from lab.tests.tree import KERNELS, each_built
 
 CASES = [
-    each(kernel, Case(f"linux-{kernel}-{kind}", kind=kind, linux=kernel))
+    each_built(kernel, Case(f"linux-{kernel}-{kind}", kind=kind, linux=kernel))
     for kernel in KERNELS
     if kernel != KERNEL
     for kind in ("pv", "pvh")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lab.common import BUILD, TOP
-from lab.tests.tree import BUILT, PATCHES, TREE, added, mails, make, run, silent
-from lab.tests.tree import tracked, tree_of
+from lab.tests.tree import EACH, EACH_BUILT, KERNELS, PATCHES, TREE, added, mails
+from lab.tests.tree import make, run, silent, tracked, tree_of
 
 pytestmark = pytest.mark.usefixtures("trees")
 
@@ -23,7 +23,7 @@ OBJECTS = [
     for name in SOURCES
     if name.endswith(".c") and not name.startswith("tools/")
 ]
-MAILS = [(kernel, mail) for kernel in BUILT for mail in mails(kernel)]
+MAILS = [(kernel, mail) for kernel in KERNELS for mail in mails(kernel)]
 
 
 def shell_scripts() -> list[str]:
@@ -84,7 +84,7 @@ def about_ours(said: str) -> str:
     return "\n".join(line for line in told if line.startswith((*SOURCES, *OBJECTS)))
 
 
-@pytest.mark.parametrize("kernel", BUILT)
+@pytest.mark.parametrize("kernel", EACH)
 def test_w1(kernel: str) -> None:
     for name in OBJECTS:
         (tree_of(kernel) / name).unlink(missing_ok=True)
@@ -94,7 +94,7 @@ def test_w1(kernel: str) -> None:
         assert f"CC      {name}" in said, f"the compiler did not look at {name}"
 
 
-@pytest.mark.parametrize("kernel", BUILT)
+@pytest.mark.parametrize("kernel", EACH_BUILT)
 def test_objtool(kernel: str) -> None:
     """When the kernel was linked it looked for what noinstr code must not call."""
     config = (BUILD / kernel / "config").read_text().splitlines()
@@ -109,7 +109,7 @@ def test_objtool(kernel: str) -> None:
     assert not about_us, "\n".join(about_us)
 
 
-@pytest.mark.parametrize("kernel", BUILT)
+@pytest.mark.parametrize("kernel", EACH)
 def test_sparse(kernel: str) -> None:
     said = make("C=2", f"CHECK={SPARSE}", *OBJECTS, cwd=tree_of(kernel))
     assert OBJECTS and not about_ours(said), about_ours(said)

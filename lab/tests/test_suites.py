@@ -16,7 +16,7 @@ from lab.outcome import Result
 from lab.packages import Unavailable
 from lab.suites import LEFT_OUT, PROGRAMS, SELFTESTS, WHENS, Program, Said
 from lab.suites import batches, choose, parse, script
-from lab.tests.tree import BUILT, tree_of
+from lab.tests.tree import EACH, tree_of
 
 BY_NAME = {str(program): program for program in PROGRAMS}
 LATENCY = BY_NAME["timers/set-timer-lat"]
@@ -165,7 +165,7 @@ def test_choice() -> None:
         choose("nothing")
 
 
-@pytest.mark.parametrize("kernel", BUILT)
+@pytest.mark.parametrize("kernel", EACH)
 @pytest.mark.parametrize("suite", SELFTESTS)
 def test_no_program_is_forgotten(kernel: str, suite: str) -> None:
     """Each of the kernel's is run, or there is a reason why it is not."""

@@ -43,6 +43,17 @@ def each(kernel: str, *values: object) -> ParameterSet:
 EACH = [each(kernel) for kernel in KERNELS]
 
 
+def each_built(kernel: str, *values: object) -> ParameterSet:
+    """The same for a test that boots it, or looks at how it was built."""
+    if kernel in BUILT or unavailable(kernel):
+        return each(kernel, *values)
+    reason = f'Linux {kernel} is not built yet, which "make all-kernels" does'
+    return pytest.param(*(values or (kernel,)), marks=pytest.mark.skip(reason=reason))
+
+
+EACH_BUILT = [each_built(kernel) for kernel in KERNELS]
+
+
 def mails(kernel: str) -> list[Path]:
     """The series for a kernel, as it was applied to its tree."""
     return sorted((BUILD / kernel / "series").glob("[0-9]*.patch"))
