@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the scheduler clock costs, in instructions, and that it writes to nothing.
 
-On the counted host an instruction takes a nanosecond, Xen's included, and nothing
-else takes any time: what is measured there is exact.
+On the counted host an instruction takes a nanosecond, Xen's and dom0's included,
+and nothing else takes any time: what is measured there is exact, unless dom0 comes
+between.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from lab.settings import Settings
 from lab.tests.tree import run
 from lab.witness import SCHED_CLOCK, Report
 
-AGAIN = replace(TSC, name="cost-tsc-again")
+AGAIN = {case: replace(case, name=f"{case}-again") for case in (TSC, EMULATED)}
 CONTINUOUS_USEC = 1000
 
 
@@ -31,7 +32,7 @@ def fixture_measured(
 ) -> Iterator[dict[Case, Measured]]:
     measured = {}
     with Results("cost", settings, tell, COUNTED) as results:
-        for case in (*CASES, AGAIN):
+        for case in (*CASES, *AGAIN.values()):
             measured[case] = Measured(results, case)
             costs = measured[case].cycles.items()
             texts = [f"{clock}() {cost:.1f}" for clock, cost in costs]
@@ -40,7 +41,7 @@ def fixture_measured(
 
 
 def test_it_is_exact(measured: dict[Case, Measured]) -> None:
-    assert measured[TSC].cycles == measured[AGAIN].cycles
+    assert measured[TSC].cycles == measured[AGAIN[TSC]].cycles
     assert measured[TSC].cycles.keys() == {"sched_clock", "local_clock"}
 
 
@@ -55,16 +56,19 @@ def test_an_emulated_tsc_costs_no_more(measured: dict[Case, Measured]) -> None:
         assert cost <= measured[OLD_EMULATED].cycles[clock]
 
 
-@pytest.mark.parametrize("case", (TSC, EMULATED), ids=str)
+@pytest.mark.parametrize("case", AGAIN, ids=str)
 def test_the_change_of_source_is_continuous(
     measured: dict[Case, Measured], case: Case
 ) -> None:
-    """The first is stamped by the pvclock; no busy machine comes between them."""
-    records = measured[case].records
-    at = [n for n, r in enumerate(records) if SCHED_CLOCK.search(r.text)][0]
-    one, two = records[at : at + 2]
-    assert 0 <= two.usec - one.usec <= CONTINUOUS_USEC, (str(one), str(two))
-    assert Report(kmsg=records).printk_back_of_caller[0] == 0
+    """The first is stamped by the pvclock.  What dom0 takes in between, which is some
+    ms once in a while, it does not take in two boots; a step would be in both.
+    """
+    steps = []
+    for records in (measured[case].records, measured[AGAIN[case]].records):
+        at = [n for n, r in enumerate(records) if SCHED_CLOCK.search(r.text)][0]
+        steps.append(records[at + 1].usec - records[at].usec)
+        assert Report(kmsg=records).printk_back_of_caller[0] == 0
+    assert 0 <= min(steps) <= CONTINUOUS_USEC, steps
 
 
 def instructions(function: str) -> list[str]:
