@@ -16,7 +16,7 @@ from lab.sleep import STRICT, Cycles, Tour, failed_migration, failed_save, migra
 
 HOST = HOSTS["untrusted"]
 # A hundred are in the matrix
-CYCLES = {Case("cycles", "", STRICT): 20, Case("cycles-native", "native", STRICT): 7}
+CYCLES = {Case("cycles", "", STRICT): 12, Case("cycles-native", "native", STRICT): 5}
 # The guest goes on where it was
 STAYS: dict[Case, Event] = {
     Case("checkpoint", "", STRICT): checkpoint,
