@@ -14,7 +14,7 @@ TOLD = 12
 
 
 def build(kernel: str, *words: str) -> None:
-    """One of them, as these words of scripts/kernel choose."""
+    """One of them, as these words of scripts/kernel choose, as part=fixes."""
     command = ["scripts/kernel", kernel, *words]
     if subprocess.run(command, cwd=TOP).returncode:
         raise LabError(f"{' '.join(command)} failed: what it said above tells why")

@@ -56,12 +56,12 @@ EACH_BUILT = [each_built(kernel) for kernel in KERNELS]
 
 def mails(kernel: str) -> list[Path]:
     """The series for a kernel, as it was applied to its tree."""
-    return sorted((BUILD / kernel / "series").glob("[0-9]*.patch"))
+    return sorted((BUILD / kernel / "applied").glob("[0-9]*.patch"))
 
 
-def steps(kernel: str) -> list[Path]:
-    """The patches that the series for a kernel is made of."""
-    lines = output(str(TOP / "scripts" / "steps"), kernel).splitlines()
+def steps(kernel: str, *part: str) -> list[Path]:
+    """The patches that the series for a kernel is made of, up to the end of a part."""
+    lines = output(str(TOP / "scripts" / "steps"), kernel, *part).splitlines()
     return [TOP / line.split()[0] for line in lines]
 
 
