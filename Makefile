@@ -8,15 +8,20 @@ TSC_MODE ?=
 CMDLINE	 ?=
 ACCEL	 ?= tcg
 SERIES	 ?=
-KDIR	 ?=
+KDIPART	 ?=
 CONFIG	 ?=
+SIGNOFF	 ?=
+TRAILERS ?=
 RUNS	 ?=
 MINUTES	 ?=
 MUTANT	 ?=
 T	 ?=
 V	 ?=
 ALL_KERNELS = $(shell grep -o '^[0-9][^[:space:]]*' series/kernels)
+# The kernel, if somebody has named one
+NAMED_KERNEL = $(if $(filter file,$(origin KERNEL)),,$(KERNEL))
 export KERNEL XEN HOST_TSC GUEST TSC_MODE CMDLINE ACCEL RUNS MINUTES MUTANT T V
+export SIGNOFF TRAILERS
 
 # Debian's own tools, whatever else came first in PATH
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
@@ -41,9 +46,13 @@ help:
 	@echo '  make lab-mutants puts errors into the series: each must be seen by a test; MUTANT= names some'
 	@echo '  make prefixes builds each prefix of the series in configurations as T= chooses, and boots it'
 	@echo '  make picture draws the picture of the README anew, from a run'
-	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage)'
+	@echo '  make kernel  build/$(KERNEL)/bzImage only (SERIES=none: build/$(KERNEL)-none/bzImage,'
+	@echo '               PART=fixes: build/$(KERNEL)-fixes/bzImage, without the later parts)'
 	@echo '  make all-kernels builds the series for each Linux that it is for: "make check" boots them then'
-	@echo '  make series  the patches, in build/$(KERNEL)/series/ for git am, mail/ with a cover letter'
+	@echo '  make series  the patches, for the newest kernel or KERNEL=, as git am takes them, as one'
+	@echo '               diff, and as mails with a cover letter for each part. PART=fixes, watchdog'
+	@echo '               or policy: the mails of that part; KDIR=...: made from your own source,'
+	@echo '               anywhere; SIGNOFF="Name <mail>", TRAILERS="Tested-by: ...; Link: ..."'
 	@echo '  make apply KDIR=...  apply the series to a kernel source of your own, by its version'
 	@echo '  make deb CONFIG=...  Debian packages of the kernel, from a configuration of your own'
 	@echo '  make clean   remove build/; make distclean: downloads/ too'
@@ -117,7 +126,7 @@ picture:
 
 kernel:
 	@scripts/setup kernel
-	@scripts/kernel $(KERNEL) $(SERIES)
+	@scripts/kernel $(KERNEL) $(SERIES) $(PART:%=part=%)
 
 # With the series and without, to compare
 kernels:
@@ -148,9 +157,8 @@ other-kernels:
 	done
 
 series:
-	@scripts/setup kernel
-	@scripts/mail $(KERNEL)
-	@echo 'build/$(KERNEL)/series/*.patch are for git am, build/$(KERNEL)/mail/ is for git send-email'
+	@test -n '$(KDIR)' || scripts/setup series
+	@scripts/mail $(NAMED_KERNEL) $(PART:%=part=%) $(if $(KDIR),'kdir=$(KDIR)')
 
 # Packages for the users' own machines
 deb:
@@ -160,7 +168,7 @@ deb:
 
 apply:
 	@test -n '$(KDIR)' || { echo 'usage: make apply KDIR=path/to/linux [KERNEL=]' >&2; exit 1; }
-	@scripts/apply '$(KDIR)' $(if $(filter file,$(origin KERNEL)),,$(KERNEL))
+	@scripts/apply '$(KDIR)' $(NAMED_KERNEL)
 
 clean:
 	rm -rf build
