@@ -8,7 +8,9 @@ TSC_MODE ?=
 CMDLINE	 ?=
 ACCEL	 ?= tcg
 SERIES	 ?=
-KDIPART	 ?=
+KDIR	 ?=
+PART	 ?=
+R	 ?=
 CONFIG	 ?=
 SIGNOFF	 ?=
 TRAILERS ?=
@@ -53,7 +55,8 @@ help:
 	@echo '               diff, and as mails with a cover letter for each part. PART=fixes, watchdog'
 	@echo '               or policy: the mails of that part; KDIR=...: made from your own source,'
 	@echo '               anywhere; SIGNOFF="Name <mail>", TRAILERS="Tested-by: ...; Link: ..."'
-	@echo '  make apply KDIR=...  apply the series to a kernel source of your own, by its version'
+	@echo '  make apply KDIR=...  apply the series to a kernel source of your own, by its version;'
+	@echo '               PART=: up to the end of that part; R=1: take it off again'
 	@echo '  make deb CONFIG=...  Debian packages of the kernel, from a configuration of your own'
 	@echo '  make clean   remove build/; make distclean: downloads/ too'
 	@echo
@@ -167,8 +170,8 @@ deb:
 	@scripts/deb $(KERNEL) '$(CONFIG)'
 
 apply:
-	@test -n '$(KDIR)' || { echo 'usage: make apply KDIR=path/to/linux [KERNEL=]' >&2; exit 1; }
-	@scripts/apply '$(KDIR)' $(NAMED_KERNEL)
+	@test -n '$(KDIR)' || { echo 'usage: make apply KDIR=path/to/linux [KERNEL=] [PART=] [R=1]' >&2; exit 1; }
+	@scripts/apply $(if $(R),-R) '$(KDIR)' $(NAMED_KERNEL) $(PART:%=part=%)
 
 clean:
 	rm -rf build
