@@ -44,6 +44,7 @@ ORDER = (
     "watch",
     "mutants",
     "fuzz",
+    "export",
     "deb",
     "kunit",
     "dom0",
