@@ -300,6 +300,17 @@ def test_git_tree(toy: Toy) -> None:
     assert git(toy.kdir, "status", "--porcelain") == ""
 
 
+def test_git_tree_that_git_cannot_read(toy: Toy) -> None:
+    toy.into_git()
+    (toy.kdir / ".git/HEAD").unlink()
+    assert "git does not work in" in toy.refused("apply")
+
+
+def test_plain_tree_in_a_git_tree_of_others(toy: Toy) -> None:
+    git(toy.kdir.parent, "init", "-q")
+    test_plain_tree(toy)
+
+
 @pytest.mark.parametrize("target", ["series", "apply"])
 def test_kernel_is_one_of_ours(toy: Toy, target: str) -> None:
     for kernel in ("abc", "5.10", "9.", "9.1.1"):
