@@ -29,7 +29,7 @@ LETTERS = [TOP / f"series/cover-letter.{part}" for part in PARTS]
 RULE = re.compile(r'\] = \{\s*"([\w-]+)", XEN_TSC_(\w+),\s*"([^"]+)"')
 RULE_BEGINS = re.compile(r"^\t\[\w+\] = \{", re.M)
 ATTRIBUTE = re.compile(r"^\t&(\w+)_attr\.attr,$", re.M)
-PRINT = re.compile(r'\b(?:pr_(?:info|warn)\(|printk\("%s" pr_fmt\()"([^"]+)\\n"')
+PRINT = re.compile(r'\bpr_(?:info|warn)\("([^"]+)\\n"')
 REASON = re.compile(r'\bscnprintf\(text, size, "([^"]+)"')
 PREFIX = re.compile(r'#define pr_fmt\(fmt\) "([^"]*)" fmt')
 DUE_TO = re.compile(r'mark_tsc_unstable\("([^"]+)"\)')
@@ -43,7 +43,7 @@ NUMBERS = {"%u": r"\d+", "%lld": r"-?\d+"}
 THRESHOLDS = {
     "10 ms + elapsed / 2^18": ".ns = 10 * NSEC_PER_MSEC, .drift_shift = 18,",
     "0.5 s + elapsed / 2^10": ".ns = NSEC_PER_SEC / 2, .drift_shift = 10,",
-    "at most 10 seconds ago": "XEN_TSC_REFERENCE_NS (10LL * NSEC_PER_SEC)",
+    "at most 10 seconds old": "XEN_TSC_REFERENCE_NS (10LL * NSEC_PER_SEC)",
     "more than 100 ppm": "XEN_TSC_CHANGE_PPM 100",
     "5 % if only the pvclock": "XEN_TSC_PLAUSIBLE_PPM 50000",
 }
@@ -75,7 +75,7 @@ def code() -> dict[str, str]:
 
 
 def words() -> str:
-    """What a %s can stand for: texts of the code, and reasons made of them."""
+    """What a %s can stand for: texts of the code, and what it makes of them."""
     files = code().values()
     texts = {text for file in files for text in re.findall(r'"([^"\n]+)"', file)}
     known = "|".join(sorted(re.escape(text) for text in texts if "%" not in text))
