@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make bench`: what a read of the scheduler clock costs, in the kernel itself.
+"""`make bench`: what a read of sched_clock costs, in the kernel itself.
 
 In instructions on a host where only they take time, Xen's included; and in ns on
 an ordinary one, which is emulated and busy: those are no measure of hardware.

@@ -20,7 +20,7 @@ CPU = "max,-smap,-xsave,-rdtscp,-pku"
 CARD, CABLE = "card.sock", "cable.sock"
 # The fewer packets, the faster
 MTU = 16000
-# TCG's TSC has one rate, never stops and is the same on all CPUs, but TCG does
+# TCG's TSC has one frequency, never stops and is the same on all CPUs, but TCG does
 # not say so.  QEMU warns that it cannot offer the bit, and then offers it.
 INVARIANT_TSC = "invtsc=on,x-force-features=on"
 # Machines that run at the same time shall not share one
@@ -43,7 +43,7 @@ def accelerator(host: Host) -> list[str]:
     """With icount an instruction takes 1 ns, and TSC and clock count those."""
     if not host.tsc_khz:
         return ["-accel", "tcg,thread=multi"]
-    assert host.tsc_khz == 1_000_000, "QEMU has no other rate to offer"
+    assert host.tsc_khz == 1_000_000, "QEMU has no other frequency to offer"
     sleep = "off" if host.counted else "on"
     return ["-accel", "tcg,thread=single", "-icount", f"shift=0,sleep={sleep}"]
 

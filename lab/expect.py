@@ -1,35 +1,52 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the policy says a guest must do, from how it was started and on what host.
 
-Nothing here looks at what the guest decided.  Where the policy leaves it open,
-the answer is None: no expectation.
+This is a second reading of the policy's table, not the kernel's code.  Nothing here
+looks at what the guest decided.  Where the policy leaves it open, the answer is None:
+no expectation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from lab.hosts import TSC_MODES, Host
 
 ON = ("on", "1", "y", "yes", "true", "t")
 OFF = ("off", "0", "n", "no", "false", "f")
+# The rules that a real Xen can meet in the lab, and their verdicts
+RULES = {
+    "emulated": "reliable",
+    "native": "reliable",
+    "unreliable-host": "unverified",
+    "invariant": "reliable",
+    "invariant-unchecked": "unverified",
+    "never-emulated": "unstable",
+}
+# With these the administrator names the TSC, or rules it out
+NAMES_TSC = ("clocksource=tsc", "tsc=reliable")
+NO_TSC = ("tsc=unstable", "notsc")
 
 
 @dataclass
 class Expectation:
-    verdict: str | None
-    row: int | None
-    request: str | None
-    clocksource: str | None
-    tsc_offered: bool | None
-    tsc_forced: bool | None
-    sched_clock: str | None
-    stable: bool | None
-    parameter_warnings: int | None
+    verdict: str | None = None
+    rule: str | None = None
+    clocksource: str | None = None
+    tsc_offered: bool | None = None
+    tsc_forced: bool | None = None
+    sched_clock: str | None = None
+    stable: bool | None = None
+    parameter_warnings: int | None = None
 
     @property
     def unknown(self) -> list[str]:
         return [name for name, value in vars(self).items() if value is None]
+
+    def forget(self, *names: str) -> None:
+        """Expect nothing of these any more."""
+        assert set(names) <= {field.name for field in fields(self)}
+        vars(self).update(dict.fromkeys(names))
 
 
 @dataclass(frozen=True)
@@ -40,30 +57,28 @@ class LeafExpectation:
 
 
 def expect_leaf(
-    tsc_mode: str, host: Host, *, same_rate: bool = True
+    tsc_mode: str, host: Host, *, same_frequency: bool = True
 ) -> LeafExpectation:
-    """What Xen tells a guest, as long as the host's TSC has its rate of birth.
+    """What Xen shows a guest while the host's TSC has the guest's first frequency.
 
-    On a host of another rate a PVH guest could keep a native TSC, scaled by the
-    CPU; QEMU's cannot.
+    On a host of another frequency a PVH guest could keep a native TSC, scaled by the
+    CPU; QEMU's CPU does not scale.
     """
     mode = TSC_MODES[tsc_mode or "default"]
-    trusted = host.tsc_reliable and same_rate
+    trusted = host.tsc_reliable and same_frequency
     emulated = mode == 1 or (mode == 0 and not trusted)
     return LeafExpectation(mode, emulated, host.tsc_reliable)
 
 
-def row_of(leaf: LeafExpectation, itsc: bool, rates_agree: bool) -> tuple[int, str]:
-    """The rows of the policy that a well-behaved Xen can reach."""
-    if not rates_agree:
-        return 3, "unverified"
+def rule_of(leaf: LeafExpectation, itsc: bool) -> str:
+    """The rule that these facts meet."""
     if leaf.mode in (0, 1):
         if leaf.emulated:
-            return 4, "reliable"
-        return (5, "reliable") if leaf.host_reliable else (6, "unverified")
-    if itsc and leaf.host_reliable:
-        return 7, "reliable"
-    return 8, "unstable"
+            return "emulated"
+        return "native" if leaf.mode == 0 and leaf.host_reliable else "unreliable-host"
+    if not itsc:
+        return "never-emulated"
+    return "invariant" if leaf.host_reliable else "invariant-unchecked"
 
 
 def request_of(words: list[str]) -> tuple[str | None, int | None]:
@@ -83,56 +98,96 @@ def request_of(words: list[str]) -> tuple[str | None, int | None]:
     return "auto", 1
 
 
-def expect(
-    tsc_mode: str,
-    cmdline: str,
-    host: Host,
-    *,
-    itsc: bool = False,
-    rates_agree: bool = True,
-) -> Expectation:
-    words = cmdline.split()
-    row, verdict = row_of(expect_leaf(tsc_mode, host), itsc, rates_agree)
-    request, warnings = request_of(words)
-    if request is None:
-        return Expectation(None, row, *[None] * 7)
+def verdict_of(rule: str, request: str, words: list[str]) -> str:
+    """The verdict of the rule, unless the administrator overrules it."""
+    if request == "off":
+        return "unverified"
     if request == "on":
-        # One warning names the row that it overrules
-        warnings = 0 if verdict == "reliable" else 1
-        verdict = "reliable"
-    elif request == "off" and verdict == "reliable":
-        verdict = "unverified"
+        return "reliable"
+    if RULES[rule] == "unstable" and set(words) & set(NAMES_TSC):
+        return "unverified"
+    return RULES[rule]
 
+
+def expect_off(rule: str) -> Expectation:
+    """What mainline does: it uses the pvclock and calls it stable.
+
+    It prefers a TSC that it takes for invariant, in the mode that is never emulated.
+    """
+    invariant = rule.startswith("invariant")
+    return Expectation(
+        clocksource="tsc" if invariant else "xen",
+        tsc_forced=False,
+        sched_clock="pvclock",
+        stable=True,
+    )
+
+
+def expect_verdict(verdict: str) -> Expectation:
+    """What follows from a verdict alone.
+
+    A TSC that is unverified is left to the kernel's own checks.
+    """
     trusted = verdict == "reliable"
-    expectation = Expectation(
-        verdict=verdict,
-        row=row,
-        request=request,
+    return Expectation(
         clocksource="tsc" if trusted else "xen",
-        # The kernel's own checks decide on one that is unverified
         tsc_offered={"reliable": True, "unstable": False}.get(verdict),
         tsc_forced=trusted,
         sched_clock="TSC" if trusted else "pvclock",
         stable=trusted,
-        parameter_warnings=warnings,
     )
+
+
+def heed_word(expected: Expectation, word: str, *, off: bool) -> None:
+    """What one word of the command line changes: the administrator wins."""
+    name, _, value = word.partition("=")
+    trusted = expected.verdict == "reliable"
+    if word in NO_TSC:
+        expected.tsc_offered, expected.clocksource = False, "xen"
+        expected.sched_clock, expected.stable = "pvclock", off
+        # Whether a feature is forced that nobody uses does not matter
+        expected.forget("tsc_forced")
+    elif word == "clocksource=xen":
+        expected.clocksource, expected.stable = "xen", off
+    elif name == "clocksource" and not (value == "tsc" and trusted):
+        expected.forget("clocksource", "stable", "tsc_offered")
+    elif name == "tsc" and not (value in ("reliable", "nowatchdog") and trusted):
+        expected.forget("clocksource", "stable", "tsc_offered")
+        if value == "reliable" and not off:
+            expected.sched_clock = "TSC"
+
+
+def expect(
+    tsc_mode: str, cmdline: str, host: Host, *, itsc: bool = False
+) -> Expectation:
+    """What a domU does in this mode on this host."""
+    words = cmdline.split()
+    rule = rule_of(expect_leaf(tsc_mode, host), itsc)
+    request, warnings = request_of(words)
+    if request is None:
+        return Expectation(rule=rule)
+    verdict = verdict_of(rule, request, words)
+    off = request == "off"
+    expected = expect_off(rule) if off else expect_verdict(verdict)
+    expected.verdict, expected.rule = verdict, rule
+    expected.parameter_warnings = warnings
     for word in words:
-        name, _, value = word.partition("=")
-        if word in ("tsc=unstable", "notsc"):
-            # The user's word wins over the verdict, which may be put otherwise
-            expectation.verdict = expectation.row = None
-            expectation.parameter_warnings = expectation.tsc_forced = None
-            expectation.tsc_offered = False
-            expectation.clocksource, expectation.sched_clock = "xen", "pvclock"
-            expectation.stable = False
-        elif word == "clocksource=xen":
-            # The xen clocksource, once in use, makes the scheduler clock unstable
-            expectation.clocksource, expectation.stable = "xen", False
-            expectation.sched_clock = None
-        elif name == "clocksource" and not (word == "clocksource=tsc" and trusted):
-            expectation.clocksource = expectation.stable = None
-            expectation.sched_clock = expectation.tsc_offered = None
-        elif name == "tsc" and not (value in ("reliable", "nowatchdog") and trusted):
-            expectation.clocksource = expectation.stable = None
-            expectation.sched_clock = None
-    return expectation
+        heed_word(expected, word, off=off)
+    return expected
+
+
+def expect_dom0(host: Host) -> Expectation:
+    """A PV dom0 runs in the default mode, and does what it does without the series.
+
+    Its TSC is never emulated.  It prefers the TSC and checks it, which on a busy
+    machine may end in any clocksource.
+    """
+    leaf = LeafExpectation(mode=0, emulated=False, host_reliable=host.tsc_reliable)
+    rule = rule_of(leaf, itsc=False)
+    return Expectation(
+        verdict=RULES[rule],
+        rule=rule,
+        tsc_forced=False,
+        sched_clock="pvclock",
+        stable=True,
+    )

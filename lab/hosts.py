@@ -52,7 +52,7 @@ class Host:
     tsc_reliable: bool
     # Guests see the invariant TSC as well, which by default Xen hides
     itsc: bool = False
-    # The rate is this, exactly; 0: whatever the machine below has
+    # The frequency is this, exactly; 0: whatever the machine below has
     tsc_khz: int = 0
     # Nothing but instructions takes time: each run is like the one before
     counted: bool = False

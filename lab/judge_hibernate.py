@@ -11,7 +11,7 @@ from lab.records import Record
 
 # Up to Linux 6.12 the second line comes, too
 LAST_WORDS = re.compile(r"CPU \d+ is now offline|Creating image")
-# A shorter sleep tells nothing
+# A shorter hibernation shows nothing
 SLEEP_NS = 1_000_000_000
 
 
@@ -22,24 +22,24 @@ def over_sleep(life: Life) -> tuple[Record, Record]:
     after = [r for r in records if r.text.startswith("Enabling non-boot CPUs")]
     if before and after:
         return before[-1], after[0]
-    raise LabError("the guest was not an image, or did not wake up from it")
+    raise LabError("the guest was not an image, or did not resume from it")
 
 
-def leap(life: Life) -> float:
-    """Of printk, as a part of what BOOTTIME counts and MONOTONIC does not."""
+def jump(life: Life) -> float:
+    """How far printk time jumps, as a part of the time that the guest was an image."""
     one, two = over_sleep(life)
     slept = max(
-        boottime.leap - monotonic.leap
+        boottime.jump - monotonic.jump
         for boottime, monotonic in zip(
             life.report.steps("boottime").values(),
             life.report.steps("monotonic").values(),
         )
     )
     if slept <= SLEEP_NS:
-        raise LabError(f"the sleep was too short to tell: {slept} ns")
+        raise LabError(f"the hibernation was too short to tell: {slept} ns")
     return (two.usec - one.usec) * 1000 / slept
 
 
 def judge_hibernation(life: Life) -> list[str]:
-    counted = leap(life)
-    return [f"printk counts {counted:.0%} of the sleep"] if counted > 0.5 else []
+    counted = jump(life)
+    return [f"printk counts {counted:.0%} of the hibernation"] if counted > 0.5 else []

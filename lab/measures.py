@@ -12,7 +12,7 @@ class Steps:
 
     back: int
     back_cross: int
-    leap: int
+    jump: int
     before: int
     after: int
 
@@ -41,7 +41,6 @@ class Account:
 
     back: int
     ahead: int  # of the time that had passed
-    counted: int
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 """`make picture`: a guest's clock against time, over a migration to another host.
 
 Both guests run on the TSC, which their first host calls invariant, and go to a
-host whose TSC has another rate: one with the series, one as vendors advise.
+host whose TSC has another frequency: one with the series, one as vendors advise.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> int:
         Line("without, tsc=reliable", "#cf222e", courses["unpatched"].points),
     ]
     write_atomically(
-        PICTURE, draw(lines, "migration to a host of another rate").encode()
+        PICTURE, draw(lines, "migration to a host of another frequency").encode()
     )
     for line in lines:
         real, counted = line.points[-1]

@@ -46,14 +46,15 @@ def leaf_rows(reports: list[Report]) -> list[str]:
 
 def verdict(report: Report) -> str:
     found = report.verdicts
-    return f"{found[-1]['verdict']}, row {found[-1]['row']}" if found else "-"
+    return f"{found[-1]['verdict']}, {found[-1]['rule']}" if found else "-"
 
 
 def stable(report: Report) -> str:
     words = {"1": "stable", "0": "not stable"}
     before, after = (words[report.fact(f"{w}.stable")] for w in ("before", "after"))
-    source = report.sched_clock or "-"
-    return f"{source}, {before}" + (f", then {after}" if after != before else "")
+    return f"{report.sched_clock}, {before}" + (
+        f", then {after}" if after != before else ""
+    )
 
 
 def clocksource(report: Report) -> str:
@@ -63,7 +64,7 @@ def clocksource(report: Report) -> str:
 
 
 def suspend_rows(lives: list[Life]) -> list[str]:
-    """Time stamps on both sides of the suspend, and the biggest step back."""
+    """Time stamps on both sides of the suspend, and how far time went backwards."""
     lines = []
     for clock in CLOCKS:
         cells = []
@@ -84,7 +85,7 @@ def suspend_rows(lives: list[Life]) -> list[str]:
 
 def said(report: Report) -> list[str]:
     """The patched kernel's own lines."""
-    records = report.grep("xen: TSC|xen: scheduler clock")
+    records = report.grep("xen: TSC|xen: sched_clock")
     records += [r for r in report.parameter_warnings if r not in records]
     return [f"  {record}" for record in sorted(records, key=lambda r: r.sequence)]
 
@@ -115,7 +116,7 @@ def render(
         row("verdict", *map(verdict, reports)),
         row("clocksource", *map(clocksource, reports)),
         row("available", *facts("before.available")),
-        row("scheduler clock", *map(stable, reports)),
+        row("sched_clock", *map(stable, reports)),
         row("first printk at", *(f"{r.kmsg[0].usec / 1e6:.6f} s" for r in reports)),
         "",
         row("The cost of one reading", "", "", "gain"),
@@ -128,12 +129,12 @@ def render(
             f"{old.run_init - new.run_init:.3f} s",
         ),
         row(
-            "... to the TSC's rate",
+            "... to its frequency",
             *(f"{report.calibrated:.3f} s" for report in reports),
             f"{old.calibrated - new.calibrated:.3f} s",
         ),
         "",
-        "Save and restore: before, after, biggest step back on any vCPU",
+        "Save and restore: before, after, most that any vCPU saw it go backwards",
         *suspend_rows(lives),
         "",
         "What the patched kernel said",

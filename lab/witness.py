@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from lab.common import LabError
 from lab.measures import Account, Connection, Periodic, Sleeper, Steps, TimeLeaf
@@ -12,26 +13,34 @@ from lab.records import TRACED, Event, Record, Traced
 
 CLOCKS = ("monotonic", "raw", "boottime")
 ACCOUNTS = ("stolen", "total")
-VERDICT = re.compile(
-    r"xen: TSC (?P<verdict>reliable|unverified|unstable): (?P<reason>.*) "
-    r"\(row (?P<row>\d+), mode (?P<mode>\w+), (?P<delivery>emulated|native), "
-    r"(?P<khz>\d+) kHz, incarnation (?P<incarnation>\d+), Xen (?P<xen>[\d.]+), "
-    r"request (?P<request>auto|on|off)\)"
+# The kernel's one line about its TSC: at boot, after a resume, and at a demotion
+TSC_LINE = re.compile(
+    r"xen: TSC (?P<when>still |marked |)(?P<verdict>reliable|unverified|unstable): "
+    r"(?P<reason>.*) "
+    r"\(rule (?P<rule>[\w-]+), mode (?P<mode>\w+), (?P<delivery>emulated|native), "
+    r"(?P<khz>\d+) kHz, incarnation (?P<incarnation>\d+), Xen (?P<xen>[\d.]+)\)"
 )
-GIVEN_UP = re.compile(r"xen: TSC given up: (?P<reason>.*) \((?P<facts>.*)\)")
-KEPT = re.compile(r"xen: TSC kept: (?P<reason>.*) \((?P<facts>.*)\)")
-SCHED_CLOCK = re.compile(r"xen: scheduler clock: (TSC|pvclock)")
+BOOT, STILL, MARKED = "", "still ", "marked "
+USING_TSC = "xen: sched_clock: using the TSC"
 TROUBLE = re.compile(
     r"\bWARNING: |\bBUG: |\bOops\b|soft lockup|hard LOCKUP|18446744\d{3}"
     r"|rcu: INFO: .* stall|blocked for more than|INFO: (lockdep|trying to register)"
 )
 # The last that the kernel says before the suspend
 SUSPENDING = "suspending xenstore"
-# PV vCPUs of Linux 6.1 say so before their first tick: until then their clocks stand
+# PV vCPUs of Linux 6.1 print this before their first tick: until then their clocks
+# stand still
 BEFORE_TICK = "APIC id mismatch"
 PARAMETER = "xen_tsc_reliable"
-# The kernel repeats its command line: that is no remark about a parameter
+# The kernel prints its command line: that is no warning about a parameter
 COMMAND_LINE = re.compile(r"^(Kernel c|C|Unknown kernel c)ommand line")
+
+
+class TscLine(NamedTuple):
+    """A record of the kernel's log, and the facts about the TSC in it."""
+
+    record: Record
+    facts: re.Match[str]
 
 
 @dataclass
@@ -79,7 +88,7 @@ class Report:
         }
 
     def worst_back(self, clock: str) -> int:
-        """The biggest step back, on one vCPU or from one to another."""
+        """By how much the clock went backwards at most, on one vCPU or across two."""
         return max(max(s.back, s.back_cross) for s in self.steps(clock).values())
 
     @property
@@ -120,34 +129,30 @@ class Report:
     def grep(self, pattern: str) -> list[Record]:
         return [record for record in self.kmsg if re.search(pattern, record.text)]
 
+    def tsc_lines(self, when: str) -> list[TscLine]:
+        """The kernel's lines about its TSC: BOOT, STILL or MARKED."""
+        found = ((record, TSC_LINE.search(record.text)) for record in self.kmsg)
+        return [
+            TscLine(record, facts)
+            for record, facts in found
+            if facts and facts["when"] == when
+        ]
+
     @property
     def verdicts(self) -> list[re.Match[str]]:
-        found = (VERDICT.search(record.text) for record in self.kmsg)
-        return [match for match in found if match]
+        """What the kernel decided at boot."""
+        return [line.facts for line in self.tsc_lines(BOOT)]
 
     @property
-    def rates_agree(self) -> bool:
-        """Whether the pvclock's rate was within 500 ppm of the time leaf's.
-
-        The verdict's line has the one or the other; without the series the CPU's
-        rate is the pvclock's.  An emulated TSC has one rate, whatever is printed.
-        A native one is calibrated by Xen once a second, which on a busy machine
-        under TCG can be further off.
-        """
-        if self.time_leaf("before").emulated:
-            return True
-        leaf = self.time_leaf("before").khz
-        named = [int(verdict["khz"]) for verdict in self.verdicts]
-        if not named and "before.cpu_mhz" in self.values:
-            named = [round(float(self.fact("before.cpu_mhz")) * 1000)]
-        return all(abs(khz - leaf) * 1_000_000 <= khz * 500 for khz in named)
+    def demotions(self) -> list[TscLine]:
+        """The lines that say why the TSC was demoted."""
+        return self.tsc_lines(MARKED)
 
     @property
-    def sched_clock(self) -> str | None:
-        """What the kernel named last."""
-        found = [SCHED_CLOCK.search(record.text) for record in self.kmsg]
-        named = [match[1] for match in found if match]
-        return named[-1] if named else None
+    def sched_clock(self) -> str:
+        """The source of sched_clock at the end, by the kernel's log."""
+        used = self.grep(USING_TSC) and not self.demotions
+        return "TSC" if used else "pvclock"
 
     @property
     def earlier(self) -> dict[str, dict[int, Steps]]:
@@ -174,15 +179,15 @@ class Report:
 
     @property
     def printk_back(self) -> tuple[int, str]:
-        """The biggest step back between neighbours, in us, and where it is."""
-        return step_back(self.kmsg)
+        """By how much a record's stamp is before its neighbour's at most (us), and where."""
+        return backwards(self.kmsg)
 
     @property
     def printk_back_of_caller(self) -> tuple[int, str]:
-        """The same, among the records of one task or CPU."""
+        """The same among the records of one task or CPU."""
         callers = {record.caller for record in self.kmsg}
         return max(
-            step_back([record for record in self.kmsg if record.caller == caller])
+            backwards([record for record in self.kmsg if record.caller == caller])
             for caller in callers
         )
 
@@ -220,7 +225,7 @@ class Report:
         return self.stamp("^tsc: Detected .* processor")
 
 
-def step_back(records: list[Record]) -> tuple[int, str]:
+def backwards(records: list[Record]) -> tuple[int, str]:
     worst, where = 0, ""
     records = [record for record in records if BEFORE_TICK not in record.text]
     for one, two in zip(records, records[1:]):

@@ -14,7 +14,7 @@
 #define TICK_NS	10000000LL
 
 /* False for a vCPU that is offline */
-bool read_stat(int cpu, unsigned long long ticks[STATS])
+static bool read_stat(int cpu, unsigned long long ticks[STATS])
 {
 	char line[512];
 	int found = -1;
@@ -86,6 +86,6 @@ void accounts_report(const struct accounts *a)
 	unsigned int i;
 
 	for (i = 0; i < ACCOUNTS; i++)
-		say("account.%d.%s %lld %lld %lld", a->cpu, names[i], a->back[i],
-		    a->ahead[i], a->last[i] - a->first[i]);
+		say("account.%d.%s %lld %lld", a->cpu, names[i], a->back[i],
+		    a->ahead[i]);
 }

@@ -30,7 +30,7 @@ struct steps {
 	__s64 last;
 	__s64 back;		/* biggest, against this vCPU's last reading */
 	__s64 back_cross;	/* biggest, against any vCPU's */
-	__s64 leap;		/* biggest step forward */
+	__s64 jump;		/* biggest step forward */
 	__s64 before;		/* last reading known to be before the suspend */
 	__s64 after;		/* first reading known to be after it */
 };
@@ -89,8 +89,8 @@ static void look(unsigned int clock, struct steps *s, bool by_syscall)
 
 	if (s->last - now > s->back)
 		s->back = s->last - now;
-	if (now - s->last > s->leap)
-		s->leap = now - s->last;
+	if (now - s->last > s->jump)
+		s->jump = now - s->last;
 	if (seen - now > s->back_cross)
 		s->back_cross = seen - now;
 	s->last = now;
@@ -108,7 +108,7 @@ static void begin_anew(struct reader *r)
 	for (i = 0; i < CLOCKS; i++) {
 		r->steps[i].back = 0;
 		r->steps[i].back_cross = 0;
-		r->steps[i].leap = 0;
+		r->steps[i].jump = 0;
 	}
 	r->marked = true;
 }
@@ -226,7 +226,7 @@ static void report_steps(const char *what, const struct reader *r,
 	for (i = 0; i < CLOCKS; i++)
 		say("%s.%d.%s %lld %lld %lld %lld %lld", what, r->cpu,
 		    clocks[i].name, steps[i].back, steps[i].back_cross,
-		    steps[i].leap, steps[i].before, steps[i].after);
+		    steps[i].jump, steps[i].before, steps[i].after);
 }
 
 void readers_report(void)

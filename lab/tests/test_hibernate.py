@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""PVH guests that hibernate, which Xen has no part in.
+"""PVH guests that hibernate, in which Xen does not take part.
 
 They do all of it but the power off: the image is written, and read again.
 """
@@ -11,7 +11,7 @@ import pytest
 from lab import judge, judge_life
 from lab.cases import Case, Results, explain, repeat_test
 from lab.common import KERNEL
-from lab.judge_hibernate import judge_hibernation, leap
+from lab.judge_hibernate import judge_hibernation, jump
 from lab.life import hibernate
 from lab.linux import refuses_image
 
@@ -28,7 +28,7 @@ def fixture_reads_images() -> None:
 
 
 @pytest.mark.parametrize("case", (TSC, PVCLOCK), ids=str)
-def test_the_clock_goes_on(results: Results, case: Case) -> None:
+def test_the_clock_continues(results: Results, case: Case) -> None:
     life = results.of(case, hibernate)
     problems = [
         *judge.judge_kind(life.report, "pvh"),
@@ -39,12 +39,12 @@ def test_the_clock_goes_on(results: Results, case: Case) -> None:
         *judge_hibernation(life),
     ]
     if case is TSC:
-        problems += judge_life.judge_kept(life.report, 1)
+        problems += judge_life.judge_still_reliable(life.report, 1)
     if problems:
         repeat = repeat_test("hibernate", case)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)
 
 
-def test_without_the_series_it_leaps(results: Results) -> None:
+def test_without_the_series_it_jumps(results: Results) -> None:
     """If this fails, the test above shows nothing."""
-    assert leap(results.of(OLD, hibernate)) > 0.8
+    assert jump(results.of(OLD, hibernate)) > 0.8

@@ -26,33 +26,33 @@ from lab.witness import parse
 
 
 @pytest.mark.parametrize(
-    ("name", "tsc_mode", "emulated", "row", "verdict"),
+    ("name", "tsc_mode", "emulated", "rule", "verdict"),
     [
-        ("untrusted", "", True, 4, "reliable"),
-        ("untrusted", "always_emulate", True, 4, "reliable"),
-        ("untrusted", "native", False, 8, "unstable"),
-        ("1ghz", "", True, 4, "reliable"),
-        ("1ghz", "always_emulate", True, 4, "reliable"),
-        ("1ghz", "native", False, 8, "unstable"),
-        ("trusted", "", False, 5, "reliable"),
-        ("trusted", "always_emulate", True, 4, "reliable"),
-        ("trusted", "native", False, 8, "unstable"),
-        ("itsc", "", False, 5, "reliable"),
-        ("itsc", "always_emulate", True, 4, "reliable"),
-        ("itsc", "native", False, 7, "reliable"),
+        ("untrusted", "", True, "emulated", "reliable"),
+        ("untrusted", "always_emulate", True, "emulated", "reliable"),
+        ("untrusted", "native", False, "never-emulated", "unstable"),
+        ("1ghz", "", True, "emulated", "reliable"),
+        ("1ghz", "always_emulate", True, "emulated", "reliable"),
+        ("1ghz", "native", False, "never-emulated", "unstable"),
+        ("trusted", "", False, "native", "reliable"),
+        ("trusted", "always_emulate", True, "emulated", "reliable"),
+        ("trusted", "native", False, "never-emulated", "unstable"),
+        ("itsc", "", False, "native", "reliable"),
+        ("itsc", "always_emulate", True, "emulated", "reliable"),
+        ("itsc", "native", False, "invariant", "reliable"),
     ],
 )
 def test_every_host(
-    name: str, tsc_mode: str, emulated: bool, row: int, verdict: str
+    name: str, tsc_mode: str, emulated: bool, rule: str, verdict: str
 ) -> None:
     host = HOSTS[name]
     assert expect_leaf(tsc_mode, host).emulated == emulated
     assert expect_leaf(tsc_mode, host).host_reliable == host.tsc_reliable
     expected = expect(tsc_mode, "", host, itsc=host.itsc)
-    assert (expected.row, expected.verdict) == (row, verdict)
+    assert (expected.rule, expected.verdict) == (rule, verdict)
 
 
-def test_host_has_its_rate() -> None:
+def test_host_has_its_frequency() -> None:
     report = parse(RECORDED)
     assert not judge.judge_leaf(report, HOST, "", OUTSIDE)
     wrong = judge.judge_leaf(report, HOSTS["1ghz"], "", OUTSIDE)
@@ -63,7 +63,7 @@ def test_host_has_its_rate() -> None:
 
 
 def test_moved_guest() -> None:
-    """Native at birth, emulated where the rate is another, never trusted there."""
+    """It is native at first, and emulated on a host of another frequency."""
     born = RECORDED.replace("before.time_leaf 0x5", "before.time_leaf 0x6")
     outside = {
         "before": replace(OUTSIDE["before"], host_reliable=True),
@@ -71,11 +71,11 @@ def test_moved_guest() -> None:
     }
     trusted = HOSTS["trusted"]
     assert not judge.judge_leaf(
-        parse(born), trusted, "", outside, moved_to=HOSTS["1ghz"], same_rate=False
+        parse(born), trusted, "", outside, moved_to=HOSTS["1ghz"], same_frequency=False
     )
     assert judge.judge_leaf(parse(born), trusted, "", outside)
-    assert expect_leaf("", trusted, same_rate=False).emulated
-    assert not expect_leaf("native", trusted, same_rate=False).emulated
+    assert expect_leaf("", trusted, same_frequency=False).emulated
+    assert not expect_leaf("native", trusted, same_frequency=False).emulated
 
 
 def test_kind_of_guest() -> None:

@@ -14,14 +14,16 @@ import pytest
 from lab import judge
 from lab.cases import Case, repeat_test
 from lab.common import LabError
-from lab.expect import OFF, ON, expect
+from lab.expect import OFF, ON, expect, expect_dom0
 from lab.hosts import HOSTS
 from lab.outside import Outside, parse_outside
+from lab.records import Record
 from lab.settings import settings_from
-from lab.witness import Report, parse
+from lab.witness import BOOT, MARKED, PARAMETER, STILL, USING_TSC, Report, parse
 
 RECORDED = (Path(__file__).parent / "recorded.report").read_text()
 HOST = HOSTS["untrusted"]
+NEVER = "never-emulated"
 OUTSIDE = {
     "before": Outside("", 0, 2596127, 1, False),
     "after": Outside("", 0, 2596127, 2, False),
@@ -46,22 +48,22 @@ def test_recorded_report_is_right() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("reader.1.raw 0 0 ", "reader.1.raw 7 0 ", "RAW steps back 7 ns on vCPU 1"),
-        ("reader.0.boottime 0 0 ", "reader.0.boottime 0 9 ", "steps back 9 ns from"),
+        ("reader.1.raw 0 0 ", "reader.1.raw 7 0 ", "RAW goes back 7 ns on vCPU 1"),
+        ("reader.0.boottime 0 0 ", "reader.0.boottime 0 9 ", "goes back 9 ns from"),
         (" 3957118031 4065050544", " 3957118031 3957118030", "after it"),
         (" 3957118031 4065050544", " 0 0", "never saw the restore"),
-        ("kmsg 6,4,1035,", "kmsg 6,4,2000,", "printk time steps back by 803 us"),
+        ("kmsg 6,4,1035,", "kmsg 6,4,2000,", "printk time goes backwards by 803 us"),
         ("kmsg 5,0,0,-", "kmsg 5,0,18446744035615695,-", "first printk is not at 0"),
         (
             "kmsg 6,3,0,-;xen: TSC",
             "kmsg 6,3,5000000,-;xen: TSC",
-            "clock does not start at 0",
+            "sched_clock does not start at 0",
         ),
         ("kmsg 6,6,", "kmsg 6,8,", "lost records"),
         ("TSC reliable: ", "TSC unverified: ", "verdict is unverified"),
-        ("(row 4, ", "(row 5, ", "row is 5, expected 4"),
+        ("(rule emulated, ", "(rule native, ", "rule is native, expected emulated"),
         ("xen: TSC reliable", "xen: something", "printed no verdict"),
-        ("scheduler clock: TSC", "scheduler clock: pvclock", "expected TSC"),
+        ("xen: sched_clock: using", "sched_clock: not", "expected TSC"),
         ("after.clocksource tsc", "after.clocksource xen", "after the suspend is xen"),
         ("before.stable 1", "before.stable 0", "before the suspend is False"),
         ("before.available tsc xen", "before.available xen", "tsc among the"),
@@ -73,7 +75,7 @@ def test_recorded_report_is_right() -> None:
         (";OOM killer enabled.", ";BUG: soft lockup", "complains"),
         (
             ";OOM killer enabled.",
-            ";xen_tsc_reliable=on overrules",
+            ";xen: xen_tsc_reliable=maybe is not",
             "number of warnings",
         ),
     ],
@@ -81,7 +83,7 @@ def test_recorded_report_is_right() -> None:
 def test_wrong_report_is_wrong(old: str, new: str, complaint: str) -> None:
     assert old in RECORDED
     text = RECORDED.replace(old, new)
-    if new.startswith(";xen_tsc"):
+    if new.startswith(";xen: xen_tsc"):
         text = text.replace("kmsg 6,", "kmsg 4,")
     found = problems(parse(text))
     assert any(complaint in problem for problem in found), found
@@ -116,31 +118,33 @@ def test_broken_report_is_an_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tsc_mode", "cmdline", "verdict", "row", "warnings"),
+    ("tsc_mode", "cmdline", "verdict", "rule", "warnings"),
     [
-        ("", "", "reliable", 4, 0),
-        ("default", "quiet", "reliable", 4, 0),
-        ("always_emulate", "", "reliable", 4, 0),
-        ("native", "", "unstable", 8, 0),
-        *(("native", f"xen_tsc_reliable={word}", "reliable", 8, 1) for word in ON),
-        *(("", f"xen_tsc_reliable={word}", "unverified", 4, 0) for word in OFF),
-        ("", "xen_tsc_reliable=OFF", "unverified", 4, 0),
-        ("native", "xen_tsc_reliable=Auto", "unstable", 8, 0),
-        ("native", "xen_tsc_reliable=maybe", "unstable", 8, 1),
-        ("", "xen_tsc_reliable=on", "reliable", 4, 0),
+        ("", "", "reliable", "emulated", 0),
+        ("default", "quiet", "reliable", "emulated", 0),
+        ("always_emulate", "", "reliable", "emulated", 0),
+        ("native", "", "unstable", "never-emulated", 0),
+        *(("native", f"{PARAMETER}={word}", "reliable", NEVER, 0) for word in ON),
+        *(("", f"{PARAMETER}={word}", "unverified", "emulated", 0) for word in OFF),
+        *(("native", f"{PARAMETER}={word}", "unverified", NEVER, 0) for word in OFF),
+        ("", "xen_tsc_reliable=OFF", "unverified", "emulated", 0),
+        ("native", "xen_tsc_reliable=Auto", "unstable", "never-emulated", 0),
+        ("native", "xen_tsc_reliable=maybe", "unstable", "never-emulated", 1),
+        ("", "xen_tsc_reliable=on", "reliable", "emulated", 0),
     ],
 )
 def test_expectation(
-    tsc_mode: str, cmdline: str, verdict: str, row: int, warnings: int
+    tsc_mode: str, cmdline: str, verdict: str, rule: str, warnings: int
 ) -> None:
     expected = expect(tsc_mode, cmdline, HOST)
     trusted = verdict == "reliable"
     unknown = ["tsc_offered"] if verdict == "unverified" else []
     assert expected.unknown == unknown
-    assert (expected.verdict, expected.row) == (verdict, row)
+    assert (expected.verdict, expected.rule) == (verdict, rule)
     assert expected.clocksource == ("tsc" if trusted else "xen")
     assert expected.sched_clock == ("TSC" if trusted else "pvclock")
-    assert expected.stable == trusted
+    # Off is what mainline does: the pvclock counts as stable
+    assert expected.stable == (verdict != "unstable")
     assert expected.parameter_warnings == warnings
 
 
@@ -150,21 +154,57 @@ def test_users_words_win() -> None:
         assert (expected.clocksource, expected.stable) == ("xen", False)
     expected = expect("", "clocksource=xen", HOST)
     assert (expected.verdict, expected.clocksource) == ("reliable", "xen")
-    assert "clocksource" in expect("native", "clocksource=tsc", HOST).unknown
+    # The TSC is named, and whether it is good the kernel has to find out
+    for word, source in (("clocksource=tsc", "pvclock"), ("tsc=reliable", "TSC")):
+        expected = expect("native", word, HOST)
+        assert (expected.verdict, expected.sched_clock) == ("unverified", source)
+        assert "clocksource" in expected.unknown
+        expected = expect("native", f"{word} xen_tsc_reliable=off", HOST)
+        assert expected.sched_clock == "pvclock"
+    for word in ("tsc=unstable", "clocksource=xen"):
+        expected = expect("", f"{word} xen_tsc_reliable=off", HOST)
+        assert (expected.sched_clock, expected.stable) == ("pvclock", True)
     twice = "xen_tsc_reliable=on xen_tsc_reliable=off"
     assert "verdict" in expect("", twice, HOST).unknown
 
 
-def test_rates_that_disagree_are_row_3() -> None:
-    expected = expect("native", "", HOST, rates_agree=False)
-    assert (expected.verdict, expected.row) == ("unverified", 3)
-    leaf = "time_leaf 0x5 0 2596127 1"
-    assert leaf in RECORDED
-    for khz, agree in ((2594829, True), (2594828, False), (2597425, True)):
-        report = parse(RECORDED.replace(leaf, f"time_leaf 0x4 2 {khz} 1"))
-        assert report.rates_agree == agree, khz
-    # One that is emulated is kept to the row that it has
-    assert parse(RECORDED.replace(leaf, "time_leaf 0x5 0 1000000 1")).rates_agree
+def test_dom0_keeps_what_it_has() -> None:
+    for host, rule in (("untrusted", "unreliable-host"), ("trusted", "native")):
+        expected = expect_dom0(HOSTS[host])
+        assert expected.rule == rule
+        assert (expected.sched_clock, expected.stable) == ("pvclock", True)
+        assert expected.tsc_forced is False
+
+
+@pytest.mark.parametrize(
+    ("text", "when", "verdict"),
+    [
+        ("xen: TSC reliable: it is", BOOT, "reliable"),
+        ("xen: TSC unstable: it is not", BOOT, "unstable"),
+        ("xen: TSC still unverified: who knows", STILL, "unverified"),
+        ("xen: TSC marked unstable: moved apart by -15003 ms", MARKED, "unstable"),
+    ],
+)
+def test_one_line_of_facts(text: str, when: str, verdict: str) -> None:
+    facts = "(rule never-emulated, mode native, native, 2596127 kHz, incarnation 2, "
+    report = Report(kmsg=[Record(4, 0, 0, f"{text} {facts}Xen 4.17)")])
+    lines = report.tsc_lines(when)
+    assert [line.facts["verdict"] for line in lines] == [verdict]
+    assert text.endswith(lines[0].facts["reason"])
+    for other in {BOOT, STILL, MARKED} - {when}:
+        assert not report.tsc_lines(other)
+    # A line that lacks a fact is none
+    report.kmsg = [Record(4, 0, 0, f"{text} {facts}Xen 4.17, request auto)")]
+    assert not report.tsc_lines(when)
+
+
+def test_sched_clock_leaves_the_tsc() -> None:
+    report = parse(RECORDED)
+    assert report.sched_clock == "TSC"
+    marked = report.verdicts[0][0].replace("TSC reliable", "TSC marked unstable")
+    report.kmsg.append(replace(report.kmsg[-1], text=marked))
+    assert len(report.demotions) == 1 and report.sched_clock == "pvclock"
+    assert parse(RECORDED.replace(USING_TSC, "nothing")).sched_clock == "pvclock"
 
 
 def test_a_vcpu_without_a_tick_has_no_time() -> None:
