@@ -17,14 +17,19 @@ Findings = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Slept:
-    """It was suspended so often, and so often it woke as another domain.
+    """Xen suspended the guest so often, and it resumed so often as another domain.
 
-    So often it had to look at its TSC again, if that is not the same.
+    It had to evaluate its TSC again after each suspend, cancelled or not, and after
+    hibernation, which is no suspend of Xen's.
     """
 
     suspends: int = 0
     wakes: int = 0
-    looks: int | None = None
+    images: int = 0
+
+    @property
+    def evaluations(self) -> int:
+        return self.suspends + self.images
 
 
 def judge_guest(case: Case, life: Life, slept: Slept) -> Findings:
@@ -48,11 +53,11 @@ def judge_guest(case: Case, life: Life, slept: Slept) -> Findings:
 
 
 def judge_series(
-    case: Case, life: Life, host: Host, slept: Slept, given_up: str = ""
+    case: Case, life: Life, host: Host, slept: Slept, demoted: str = ""
 ) -> Findings:
-    """What the series promises: a verdict that holds, or a TSC that is given up.
+    """What the series promises: a verdict that holds, or a TSC that is demoted.
 
-    The reason for which it has to be is a regular expression.
+    The reason for the demotion is a regular expression.
     """
     report = life.report
     expected = judge.expected_of(report, case.tsc_mode, case.cmdline, host)
@@ -60,11 +65,11 @@ def judge_series(
     if not report.verdicts:
         return {"policy": policy}
     findings = {"selftest": judge_selftest(report, patched=True)}
-    if given_up:
-        findings["given up"] = judge_life.judge_given_up(report, given_up)
+    if demoted:
+        findings["demoted"] = judge_life.judge_demoted(report, demoted)
         return findings
     findings["policy"] = policy
     if expected.verdict == "reliable":
-        looks = slept.wakes if slept.looks is None else slept.looks
-        findings["kept"] = judge_life.judge_kept(report, looks)
+        times = slept.evaluations
+        findings["still reliable"] = judge_life.judge_still_reliable(report, times)
     return findings

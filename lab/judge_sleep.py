@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Did timers, accounts and clocks come well through the sleep?"""
+"""Did timers, accounts and clocks stay right across the suspend?"""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def judge_timers(report: Report) -> list[str]:
 
 
 def judge_accounts(report: Report) -> list[str]:
-    """Not more can be stolen than there was; idle time counts stolen time again."""
+    """No more time can be stolen than has passed; idle time counts stolen time again."""
     wrong = []
     for name in ACCOUNTS:
         for vcpu, seen in report.accounts(name).items():
             if seen.back:
-                wrong.append(f"{name} time steps back {seen.back} ns on vCPU {vcpu}")
+                wrong.append(f"{name} time goes back {seen.back} ns on vCPU {vcpu}")
             if name == "stolen" and seen.ahead > AHEAD_NS:
                 wrong.append(
                     f"{name} time of vCPU {vcpu} runs {seen.ahead} ns ahead of the "
@@ -56,18 +56,18 @@ def judge_accounts(report: Report) -> list[str]:
 
 
 def judge_suspends(report: Report, number: int) -> list[str]:
-    """So many, over each of which printk went on where it was."""
+    """There were so many, and printk continued where it was over each of them."""
     wrong = []
     if len(report.over_suspends) != number:
         wrong.append(f"{len(report.over_suspends)} suspends, expected {number}")
     for one, two in report.over_suspends:
         if not 0 <= two.usec - one.usec < MOVE_USEC:
-            wrong.append(f"printk time leaps over a suspend:\n{one}\n{two}")
+            wrong.append(f"printk time jumps over a suspend:\n{one}\n{two}")
     return wrong
 
 
 def judge_wakes(report: Report, number: int) -> list[str]:
-    """So often it woke as another domain, says Xen."""
+    """Xen says that the guest resumed so often as another domain."""
     before, after = (report.time_leaf(when) for when in ("before", "after"))
     if after.incarnation != before.incarnation + number:
         return [f"woke {number} times, yet the time leaf was {before}, is {after}"]

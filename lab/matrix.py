@@ -162,8 +162,8 @@ LIFECYCLES = {
     "jump": Lifecycle(always(Jump(JUMP_NS)), Slept(), words="", also=jump_findings),
     "hibernate": Lifecycle(
         always(hibernate),
-        # Xen has no part in it
-        Slept(looks=1),
+        # Xen does not take part in it
+        Slept(images=1),
         words="ramdisk_size=98304",
         memory=256,
         refused=lambda kernel, xen: refuses_image(kernel),
@@ -179,8 +179,8 @@ class Row:
     place: str
     modes: str
     lifecycles: str
-    # Why the TSC has to be given up there, where it was good: a regular expression
-    given_up: str = ""
+    # Why the TSC has to be demoted there, where it was good: a regular expression
+    demoted: str = ""
     # The versions of Xen that can do it
     xens: Callable[[Xen], bool] = lambda xen: True
 
@@ -202,7 +202,7 @@ ROWS = (
         "itsc",
         "pv-itsc-advised",
         "move-1ghz",
-        given_up="rate is not what it was",
+        demoted="its frequency is not what it was at boot",
         xens=lambda xen: xen.shows_itsc,
     ),
     Row("joined", "pv", "between-hosts", xens=lambda xen: xen.migrates_pv),
@@ -210,7 +210,7 @@ ROWS = (
         "older",
         "pv-advised",
         "jump",
-        given_up=r"jumped by -1[45]\d\d\d ms",
+        demoted=r"moved apart by -1[45]\d\d\d ms",
         xens=lambda xen: xen.symbols,
     ),
 )
@@ -224,7 +224,7 @@ class Cell:
     place: str
     mode: str
     lifecycle: str
-    given_up: str = ""
+    demoted: str = ""
 
     def __str__(self) -> str:
         return f"{self.xen}-{self.place}-{self.mode}-{self.lifecycle}"
@@ -256,7 +256,7 @@ class Cell:
 def cells() -> list[Cell]:
     """All of them; those that share a machine follow each other."""
     found = [
-        Cell(version, row.place, mode, lifecycle, row.given_up)
+        Cell(version, row.place, mode, lifecycle, row.demoted)
         for version, xen in XENS.items()
         for row in ROWS
         if row.xens(xen)

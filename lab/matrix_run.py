@@ -109,7 +109,7 @@ def judged(
         findings = judge_guest(case, life, cell.life.slept)
         if case.patched:
             host, slept = cell.host, cell.life.slept
-            findings |= judge_series(case, life, host, slept, cell.given_up)
+            findings |= judge_series(case, life, host, slept, cell.demoted)
         findings |= cell.life.also(life, event)
         for name, problems in findings.items():
             found.setdefault(name, []).extend(problems)

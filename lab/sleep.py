@@ -14,7 +14,7 @@ from lab.records import Tick
 from lab.xen import Guest
 
 # A guest whose kernel complains as soon as it can on a busy machine, emulated: a
-# leap over the sleep has it do so.  (The task that hangs has its 120 s: no
+# jump over the suspend has it do so.  (The task that hangs has its 120 s: no
 # parameter sets them.)
 STRICT = "watchdog_thresh=5 rcupdate.rcu_cpu_stall_timeout=10"
 # How often it is told how far the cycles are

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make soak`: a busy guest for an hour, whose TSC is good: it must be kept."""
+"""`make soak`: a busy guest for an hour, whose TSC is good and must stay reliable."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def main() -> int:
     )
     problems = [
         *judge.judge_policy(report, expected),
-        *judge_life.judge_kept(report, 0),
+        *judge_life.judge_still_reliable(report, 0),
         *judge_life.judge_ticks(life),
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=False),

@@ -39,6 +39,12 @@ void read_time_leaf(struct time_leaf *leaf)
 	};
 }
 
+/* Frequency of the host's TSC, by subleaf 2 of the time leaf */
+__u32 host_khz(void)
+{
+	return xen_cpuid(is_pv, base + 3, 2).eax;
+}
+
 bool itsc_visible(void)
 {
 	if (xen_cpuid(is_pv, 0x80000000, 0).eax < 0x80000007)

@@ -9,6 +9,9 @@
 
 #include "witness.h"
 
+/* For how often the log is read, in which a line should be that may never come */
+#define EVALUATION_TRIES	200
+
 /* The first line of a file; false, and an empty line, when there is none */
 bool read_line(const char *path, char *line, size_t size)
 {
@@ -58,14 +61,14 @@ static bool find_line(const char *path, const char *start, char *line, size_t si
 	return found;
 }
 
-/* Whether the kernel takes the TSC for reliable, and its own clock for stable */
+/* Whether the kernel takes the TSC for reliable, and sched_clock for stable */
 static void report_trust(const char *when)
 {
 	char line[4096];
 
 	if (find_line("/proc/cpuinfo", "flags", line, sizeof(line)))
 		say("%s.tsc_reliable %d", when, !!strstr(line, " tsc_reliable"));
-	/* Without the series this is the rate by the pvclock */
+	/* Without the series this is the frequency by the pvclock */
 	if (find_line("/proc/cpuinfo", "cpu MHz", line, sizeof(line)))
 		say("%s.cpu_mhz %.*s", when, (int)strcspn(strchr(line, ':') + 2, "\n"),
 		    strchr(line, ':') + 2);
@@ -75,9 +78,8 @@ static void report_trust(const char *when)
 }
 
 static const char *const sysfs_files[] = {
-	"mode", "emulated", "host_reliable", "frequency_khz", "incarnation",
-	"verdict", "row", "reason", "request", "sched_clock", "sched_clock_stable",
-	"resumes", "demotions", "last_demotion",
+	"mode", "emulated", "host_reliable", "frequency_khz", "host_frequency_khz",
+	"incarnation", "verdict", "reason", "demotions",
 };
 
 void report_facts(const char *when)
@@ -109,14 +111,12 @@ void report_facts(const char *when)
 	read_time_leaf(&leaf);
 	say("%s.time_leaf %#x %u %u %u", when, leaf.flags, leaf.mode, leaf.khz,
 	    leaf.incarnation);
+	say("%s.host_khz %u", when, host_khz());
 	say("%s.itsc %d", when, itsc_visible());
 }
 
-/*
- * Every record of the kernel's log, as /dev/kmsg gives it:
- * "kmsg PRIORITY,SEQUENCE,MICROSECONDS,FLAGS;TEXT"
- */
-void report_kmsg(void)
+/* Calls for every record of the kernel's log, as /dev/kmsg has it */
+static void read_kmsg(void (*call)(const char *record))
 {
 	char record[8192];
 	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
@@ -133,9 +133,54 @@ void report_kmsg(void)
 		/* Lines after the first hold a device's name: not wanted */
 		record[got] = '\0';
 		record[strcspn(record, "\n")] = '\0';
-		say("kmsg %s", record);
+		call(record);
 	}
 	if (errno != EAGAIN)
 		die("reading /dev/kmsg: %s", strerror(errno));
 	close(kmsg);
+}
+
+static void say_record(const char *record)
+{
+	say("kmsg %s", record);
+}
+
+/* "kmsg PRIORITY,SEQUENCE,MICROSECONDS,FLAGS;TEXT" for each record */
+void report_kmsg(void)
+{
+	read_kmsg(say_record);
+}
+
+/* The log shows a suspend, and nothing of the TSC since */
+static bool evaluation_due;
+
+static void look_for_evaluation(const char *record)
+{
+	if (strstr(record, ";suspending xenstore") ||
+	    strstr(record, ";Enabling non-boot CPUs"))
+		evaluation_due = true;
+	else if (strstr(record, ";xen: TSC still ") ||
+		 strstr(record, ";xen: TSC marked "))
+		evaluation_due = false;
+}
+
+/*
+ * After a resume the kernel evaluates the TSC in a work item, and says so. It says
+ * nothing if the TSC is out of use, nor does a kernel without the series.
+ */
+void wait_evaluated(void)
+{
+	unsigned int tries = 0;
+	char line[256];
+
+	do {
+		evaluation_due = false;
+		read_kmsg(look_for_evaluation);
+		if (!evaluation_due ||
+		    !read_line("/sys/hypervisor/tsc/verdict", line, sizeof(line)) ||
+		    !read_line(CLOCKSOURCE "available_clocksource", line, sizeof(line)) ||
+		    !strstr(line, "tsc"))
+			return;
+		usleep(10000);
+	} while (++tries < EVALUATION_TRIES);
 }

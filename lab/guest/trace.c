@@ -16,8 +16,7 @@ static void trace_clocks(void)
 {
 	if (access(TRACING "events/xen_tsc", F_OK))
 		return;
-	write_file(TRACING "events/xen_tsc/xen_sched_clock_rebase/enable", "1");
-	write_file(TRACING "events/xen_tsc/xen_tsc_verdict/enable", "1");
+	write_file(TRACING "events/xen_tsc/xen_sched_clock_resume/enable", "1");
 	write_file(TRACING "events/xen_tsc/xen_tsc_demote/enable", "1");
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the lab wants to know of a kernel's scheduler clock and can only learn
+ * What the lab wants to know of a kernel's sched_clock and can only learn
  * inside: not part of the series, and built into kernels with it and without.
  */
 #include <kunit/test.h>

@@ -50,7 +50,7 @@ def test_what_is_told() -> None:
 
 
 def test_only_of_guests_that_have_one() -> None:
-    life = recorded("guest", 4)
+    life = recorded("guest", "emulated")
     guest: Any = life.guest
     guest.ticks = []
     life.report.values["connection"] = "10 10 0"

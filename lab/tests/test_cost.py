@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the scheduler clock costs, in instructions, and that it writes to nothing.
+"""What sched_clock costs, in instructions, and that it writes to nothing.
 
 On the counted host an instruction takes a nanosecond, Xen's and dom0's included,
 and nothing else takes any time: what is measured there is exact, unless dom0 comes
@@ -20,7 +20,7 @@ from lab.common import BUILD, KERNEL
 from lab.hosts import COUNTED
 from lab.settings import Settings
 from lab.tests.tree import run
-from lab.witness import SCHED_CLOCK, Report
+from lab.witness import USING_TSC, Report
 
 AGAIN = {case: replace(case, name=f"{case}-again") for case in (TSC, EMULATED)}
 CONTINUOUS_USEC = 1000
@@ -65,7 +65,7 @@ def test_the_change_of_source_is_continuous(
     """
     steps = []
     for records in (measured[case].records, measured[AGAIN[case]].records):
-        at = [n for n, r in enumerate(records) if SCHED_CLOCK.search(r.text)][0]
+        at = [n for n, r in enumerate(records) if USING_TSC in r.text][0]
         steps.append(records[at + 1].usec - records[at].usec)
         assert Report(kmsg=records).printk_back_of_caller[0] == 0
     assert 0 <= min(steps) <= CONTINUOUS_USEC, steps
@@ -93,7 +93,7 @@ def path_of_tsc() -> list[str]:
     # Since Linux 6.5
     if " sched_clock_noinstr\n" in (BUILD / KERNEL / "System.map").read_text():
         names.append("sched_clock_noinstr")
-    left_out = ("xen_sched_clock_without_tsc", "preempt_count", "preempt_schedule")
+    left_out = ("xen_sched_clock_slow", "preempt_count", "preempt_schedule")
     return [
         line
         for name in names
@@ -117,7 +117,7 @@ def test_the_tsc_is_read_without_a_write() -> None:
     called = {m[1] for line in code for m in re.finditer(r"<(\w+)(?:\+\w+)?>", line)}
     assert called <= {
         *("sched_clock", "sched_clock_noinstr", "xen_sched_clock"),
-        *("__SCT__pv_sched_clock", "xen_clock"),
+        *("__SCT__pv_sched_clock", "xen_sched_clock_latch"),
     }, called
     for line in code:
         assert not re.match(r"(lock|xchg|cmpxchg|xadd|mfence)", line), line

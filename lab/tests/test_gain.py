@@ -37,7 +37,7 @@ def test_clock_is_cheaper(
 
 
 def test_boot_is_sooner(results: Results) -> None:
-    """The time that is lost on a PIT shows where the TSC's rate is known.
+    """The time that is lost on a PIT shows where the TSC's frequency is known.
 
     The rest of the boot takes as long with the series as without it, and on a
     busy machine varies by more than that.

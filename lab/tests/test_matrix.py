@@ -86,7 +86,7 @@ def test_wrong_choice(wrong: str) -> None:
         (SLOW, DEAD, Result.WORSE),
         (SLOW, BACK, Result.WORSE),
         # A judge of the series has not seen the kernel without it
-        (WELL, {**WELL, "policy": ["row is 5"]}, Result.WORSE),
+        (WELL, {**WELL, "policy": ["rule is native"]}, Result.WORSE),
         (SLOW, SLOW, Result.UNFIXED),
         (DEAD, DEAD, Result.LOST),
     ],

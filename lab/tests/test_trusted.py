@@ -19,6 +19,7 @@ from lab.life import Event, Life, Move, Traced, Watched, checkpoint
 from lab.qemu import Machine
 from lab.settings import Settings
 from lab.sleep import STRICT, Tour
+from lab.witness import Report
 
 TRUSTED, SLOW = HOSTS["trusted"], HOSTS["1ghz"]
 ON = "xen_tsc_reliable=on"
@@ -74,18 +75,16 @@ def test_at_home(trusted: Results, case: Case) -> None:
             *judge.judge_leaf(report, TRUSTED, case.tsc_mode, life.outside),
             *judge.judge_trouble(report),
             *judge_selftest(report, patched=True),
-            *(judge_life.judge_kept(report, 1) if case is not NATIVE else []),
+            *(judge_life.judge_still_reliable(report, 1) if case is not NATIVE else []),
         ],
     )
 
 
-def test_rows(trusted: Results) -> None:
-    """Of those that this Xen can show, these have no other test."""
-    rows = {case: trusted.of(case).report.verdicts[0]["row"] for case in HERE}
-    # A busy Xen calibrates the pvclock of a native guest badly at times: row 3
-    agree = [case for case in HERE if trusted.of(case).report.rates_agree]
-    right = {DEFAULT: "5", NATIVE: "8", ITSC: "7", PVH: "5"}
-    assert {case: rows[case] for case in agree} == {c: right[c] for c in agree}
+def test_rules(trusted: Results) -> None:
+    """Of the rules that this Xen can show, these have no other test."""
+    rules = {case: trusted.of(case).report.verdicts[0]["rule"] for case in HERE}
+    right = {DEFAULT: "native", NATIVE: "never-emulated", PVH: "native"}
+    assert rules == right | {ITSC: "invariant"}
 
 
 def test_the_series_decides_what_xen_clock_foresees(
@@ -109,7 +108,7 @@ def test_a_checkpoint_changes_nothing(trusted: Results) -> None:
     life = trusted.of(CHECKPOINT, checkpoint)
     report = life.report
     problems = [
-        *judge_life.judge_kept(report, 0),
+        *judge_life.judge_still_reliable(report, 1),
         *judge_life.judge_ticks(life),
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=False),
@@ -126,7 +125,7 @@ def test_there_and_back(trusted: Results, settings: Settings, tell: Tell) -> Non
         life = trusted.of(TOUR, Tour((old.machine(), trusted.machine())))
     report = life.report
     problems = [
-        *judge_life.judge_kept(report, 2),
+        *judge_life.judge_still_reliable(report, 2),
         *judge.judge_printk(report),
         *judge.judge_clocks(report, suspended=True),
         *judge.judge_trouble(report),
@@ -152,30 +151,39 @@ def moved(trusted: Results, event: Event, case: Case) -> tuple[Life, list[str]]:
     ]
 
 
-def test_moved_and_emulated_is_kept(trusted: Results, slow: Machine) -> None:
+def test_moved_and_emulated_stays_reliable(trusted: Results, slow: Machine) -> None:
     life, problems = moved(trusted, Move(slow), MOVED_DEFAULT)
     before, after = (life.report.time_leaf(when) for when in ("before", "after"))
     if before.emulated or not after.emulated:
         problems.append(f"the TSC was to be emulated there, not here: {before} {after}")
     if before.khz != after.khz:
-        problems.append(f"Xen does not keep the rate: {before} {after}")
-    problems += judge_life.judge_kept(life.report, 1)
+        problems.append(f"Xen does not keep the frequency: {before} {after}")
+    problems += judge_life.judge_still_reliable(life.report, 1)
     check(MOVED_DEFAULT, life, problems)
 
 
 @pytest.mark.parametrize("case", (MOVED_ON, MOVED_ITSC), ids=str)
-def test_moved_to_another_rate_is_given_up(
+def test_moved_to_another_frequency_is_demoted(
     trusted: Results, slow: Machine, case: Case
 ) -> None:
     life, problems = moved(trusted, Traced("-", Watched(Move(slow))), case)
-    leaves = [life.report.time_leaf(when) for when in ("before", "after")]
-    rates = " at boot, ".join(f"{leaf.khz} kHz" for leaf in leaves)
-    reason = rf"rate is not what it was .*{rates} now, incarnation 2"
-    problems += judge_life.judge_given_up(life.report, reason)
-    problems += judge_sysfs(life.report, resumes=1)
+    reason = "its frequency is not what it was at boot"
+    problems += judge_life.judge_demoted(life.report, reason)
+    problems += judge_facts(life.report)
+    problems += judge_sysfs(life.report)
     # Whomever one asks
     problems += [*judge_story(life.report), *judge_watch(life.report)]
     check(case, life, problems)
+
+
+def judge_facts(report: Report) -> list[str]:
+    """The demotion's line has the facts of the host to which the guest was moved."""
+    leaf = report.time_leaf("after")
+    wrong = []
+    for record, facts in report.demotions:
+        if (facts["khz"], facts["incarnation"]) != (str(leaf.khz), "2"):
+            wrong.append(f"the facts are not those of {leaf}: {record}")
+    return wrong
 
 
 def test_without_the_series_a_moved_guest_is_slow(
