@@ -55,8 +55,8 @@ def shift_vtsc(machine: Machine, domid: int, ns: int) -> int:
 def pause_outside_kernel(guest: Guest) -> None:
     """Pause a busy PV guest where its vCPUs run programs.
 
-    What a jump does that falls into an interrupt depends on what that does next:
-    a leap can be reported as a lockup, or charged to a task before it is noticed.
+    What a jump within an interrupt does depends on what the interrupt does next: a
+    jump forward can be reported as a lockup, or charged to a task before it is noticed.
     """
     for _ in range(PAUSES):
         guest.pause()

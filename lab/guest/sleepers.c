@@ -28,7 +28,7 @@ static struct sleeper {
 
 static unsigned int nr_sleepers;
 static atomic_llong period = PERIOD_NS;
-static atomic_bool awake, stop;
+static atomic_bool stop;
 
 static void sleep_until(__s64 ns)
 {
@@ -37,10 +37,6 @@ static void sleep_until(__s64 ns)
 		.tv_nsec	= ns % 1000000000LL,
 	};
 	int error;
-
-	while (atomic_load(&awake))
-		if (read_clock(CLOCK_MONOTONIC) >= ns)
-			return;
 
 	error = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL);
 	if (error)
@@ -110,13 +106,6 @@ void sleepers_pause(unsigned int usec)
 	__s64 ns = usec * 1000LL;
 
 	atomic_store(&period, ns > PERIOD_NS ? ns : PERIOD_NS);
-}
-
-/* For good: from now on each vCPU has two threads that never sleep */
-void sleepers_stay_awake(void)
-{
-	atomic_store(&awake, true);
-	sleepers_run_on(1);
 }
 
 void sleepers_return(int cpus)

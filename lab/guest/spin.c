@@ -22,7 +22,6 @@ struct spin {
 	__s64 cpu_time;
 	__s64 stall;		/* longest time in which the CPU time stood still */
 	unsigned long timers;	/* that have interrupted it */
-	unsigned long irq_time;	/* that was charged meanwhile, in 1/100 s */
 };
 
 /* How often the timer of a vCPU has fired */
@@ -53,27 +52,16 @@ static unsigned long timers_of(int cpu)
 	return fired;
 }
 
-/* What a vCPU has spent in interrupts, in 1/100 s, by the kernel's accounts */
-static unsigned long irq_time_of(int cpu)
-{
-	unsigned long long ticks[STATS];
-
-	if (!read_stat(cpu, ticks))
-		die("/proc/stat has no vCPU %d", cpu);
-	return ticks[STAT_IRQ] + ticks[STAT_SOFTIRQ];
-}
-
 static void *spin_main(void *arg)
 {
 	struct spin *spin = arg;
 	__s64 from, now, cpu_from, cpu_last, since;
 	unsigned int marks = 0;
-	unsigned long timers, irq_time;
+	unsigned long timers;
 	char line[64];
 
 	stay_on(pthread_self(), spin->cpu);
 	timers = timers_of(spin->cpu);
-	irq_time = irq_time_of(spin->cpu);
 	now = read_clock(CLOCK_MONOTONIC);
 	cpu_last = read_clock(CLOCK_THREAD_CPUTIME_ID);
 	from = now;
@@ -99,7 +87,6 @@ static void *spin_main(void *arg)
 	spin->duration = now - from;
 	spin->cpu_time = cpu_last - cpu_from;
 	spin->timers = timers_of(spin->cpu) - timers;
-	spin->irq_time = irq_time_of(spin->cpu) - irq_time;
 	return NULL;
 }
 
@@ -122,5 +109,4 @@ void spin_alone(unsigned int msec)
 	say("spin.cpu_time %lld", spin.cpu_time);
 	say("spin.stall %lld", spin.stall);
 	say("spin.timers %lu", spin.timers);
-	say("spin.irq_time %lu", spin.irq_time);
 }
