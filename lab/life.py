@@ -82,12 +82,11 @@ class Move:
 
 @dataclass(frozen=True)
 class Jump:
-    """The TSC moves by so many ns while the guest is paused; nobody tells it."""
+    """The TSC jumps by so many ns while the guest is paused, which learns nothing of it."""
 
     ns: int
     pause: int = 0  # for so many seconds more
-    idle: bool = False  # its readers look once in a while only
-    awake: bool = False  # its sleepers do not sleep: each vCPU has two busy threads
+    idle: bool = False  # its readers read once in a while only
 
     @staticmethod
     def create(guest: Guest) -> None:
@@ -113,9 +112,6 @@ class Jump:
         if self.idle:
             guest.phase("pause 100000")
             guest.wait_state("pausing")
-        if self.awake:
-            guest.phase("awake")
-            guest.wait_state("awake")
         guest.phase("trace -")
         guest.wait_state("tracing")
         guest.phase("tick 3")
@@ -123,7 +119,7 @@ class Jump:
         guest.wait_ticks(4)
         guest.phase("pause 0")
         guest.wait_state("pausing")
-        # The jump itself is one thing, how time goes on another
+        # The jump itself is one thing, how time continues another
         guest.phase("mark")
         guest.wait_state("marked")
         tick(guest, TICKS)
@@ -144,7 +140,7 @@ class Traced:
 
 @dataclass(frozen=True)
 class Watched:
-    """xen-clock watch looks on."""
+    """xen-clock watch runs meanwhile."""
 
     event: Event
 
@@ -152,6 +148,30 @@ class Watched:
         guest.phase("watch")
         guest.wait_state("watching")
         self.event(guest)
+
+
+# Ticks, which take longer than the kernel keeps a sample to compare others with
+COMPARED = 6
+
+
+@dataclass(frozen=True)
+class Skew:
+    """The TSC of the last vCPU moves by so many us, so many times; the others do not."""
+
+    usec: int
+    steps: int = 1
+
+    def __call__(self, guest: Guest) -> None:
+        for _ in range(self.steps):
+            guest.phase(f"tsc {guest.vcpus - 1} {self.usec}")
+            guest.wait_state("moved")
+            # Each vCPU has taken samples by then
+            tick(guest, 1)
+        tick(guest, COMPARED)
+        # The move itself is one thing, how time continues another
+        guest.phase("mark")
+        guest.wait_state("marked")
+        tick(guest, TICKS)
 
 
 def interrupt(guest: Guest) -> None:

@@ -9,7 +9,6 @@
  *   tick N		tick 0 to N	is two seconds apart, and says its clocks, each
  *					in a node of its own: data/tick/N
  *   pause USEC		pausing		its readers pause after each look
- *   awake		awake		its sleepers do not sleep any more
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
  *   online N		plugging	leaves xenstore alone until it has so many vCPUs
@@ -20,6 +19,7 @@
  *   watch		watching	xen-clock watch runs until the report
  *   functions		traced		had all of the kernel's functions traced
  *   hibernate		woken		has slept in an image of itself
+ *   tsc VCPU USEC	moved		has moved the TSC of this vCPU by so much
  *   run WHEN BATCH	ran WHEN BATCH	others' programs have run, and sends what they said;
  *			running N	up to then it says so now and then
  *   finish		done		has looked again, and shows its report
@@ -144,12 +144,6 @@ static void pause_readers(unsigned int usec)
 	set_state("pausing");
 }
 
-static void stay_awake(void)
-{
-	sleepers_stay_awake();
-	set_state("awake");
-}
-
 static void mark(void)
 {
 	readers_mark();
@@ -212,6 +206,12 @@ static void sleep_in_image(void)
 	set_state("woken");
 }
 
+static void move(unsigned int cpu, int usec)
+{
+	move_tsc(cpu, usec);
+	set_state("moved");
+}
+
 static void functions(void)
 {
 	trace_functions();
@@ -223,6 +223,7 @@ static void finish(void)
 	readers_run_on(1000);
 	sleepers_run_on(10);
 	periodic_run_on(2);
+	wait_evaluated();
 	connection_report(10);
 	log_line("witness: finishing\n");
 	readers_report();
@@ -240,6 +241,7 @@ int main(void)
 {
 	char phase[32] = "", name[32], when[32], peer[32];
 	unsigned int number;
+	int usec;
 
 	mount_or_die("proc", "/proc");
 	mount_or_die("sysfs", "/sys");
@@ -270,6 +272,8 @@ int main(void)
 			spin_for(number);
 		else if (sscanf(phase, "trace %31s", name) == 1)
 			trace(name);
+		else if (sscanf(phase, "tsc %u %d", &number, &usec) == 2)
+			move(number, usec);
 		else if (sscanf(phase, "run %31s %31s", when, name) == 2)
 			run_batch(when, name);
 		else if (!strcmp(phase, "watch"))
@@ -278,8 +282,6 @@ int main(void)
 			functions();
 		else if (!strcmp(phase, "hibernate"))
 			sleep_in_image();
-		else if (!strcmp(phase, "awake"))
-			stay_awake();
 		else if (!strcmp(phase, "mark"))
 			mark();
 		else if (!strcmp(phase, "finish"))

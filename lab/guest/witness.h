@@ -43,6 +43,7 @@ void cpuid_init(void);
 __u32 xen_leaf_base(void);
 __u32 xen_leaf_max(void);
 void read_time_leaf(struct time_leaf *leaf);
+__u32 host_khz(void);
 bool itsc_visible(void);
 
 /* facts.c */
@@ -50,6 +51,7 @@ bool read_line(const char *path, char *line, size_t size);
 void write_file(const char *path, const char *value);
 void report_facts(const char *when);
 void report_kmsg(void);
+void wait_evaluated(void);
 
 /* cost.c */
 void report_costs(void);
@@ -84,15 +86,13 @@ enum {
 	STATS,
 };
 
-bool read_stat(int cpu, unsigned long long ticks[STATS]);
-
 struct accounts {
 	int cpu;
 	__s64 opened;
 	__s64 first[ACCOUNTS];
 	__s64 last[ACCOUNTS];
-	__s64 back[ACCOUNTS];	/* biggest step back */
-	__s64 ahead[ACCOUNTS];	/* biggest lead over the time that passed */
+	__s64 back[ACCOUNTS];	/* how far it went backwards at most */
+	__s64 ahead[ACCOUNTS];	/* its biggest lead over the time that passed */
 };
 
 void accounts_open(struct accounts *a, int cpu);
@@ -103,7 +103,6 @@ void accounts_report(const struct accounts *a);
 void sleepers_start(void);
 void sleepers_run_on(unsigned long wakes);
 void sleepers_pause(unsigned int usec);
-void sleepers_stay_awake(void);
 void sleepers_return(int cpus);
 void sleepers_report(void);
 
@@ -133,6 +132,9 @@ void run_batch(const char *when, const char *batch);
 
 /* hibernate.c */
 void hibernate(void);
+
+/* skew.c */
+void move_tsc(unsigned int cpu, int usec);
 
 /* init.c */
 void mount_or_die(const char *type, const char *where);

@@ -59,6 +59,7 @@ ORDER = (
     "trusted",
     "sleep",
     "jump",
+    "skew",
     "series",
     "prefixes",
 )
