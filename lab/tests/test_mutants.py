@@ -26,7 +26,7 @@ def test_it_fits(mutant: Mutant) -> None:
 
 
 def test_unknown() -> None:
-    with pytest.raises(LabError, match="MUTANT=tree is none of: .*no-hold"):
+    with pytest.raises(LabError, match="MUTANT=tree is none of: .*no-freeze"):
         mutants(["tree"])
 
 
