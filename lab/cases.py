@@ -64,6 +64,8 @@ DEFAULT = Case("default")
 NATIVE = Case("native", "native")
 EMULATED = Case("always-emulate", "always_emulate")
 NATIVE_ON = Case("native-on", "native", "xen_tsc_reliable=on")
+# As vendors advise
+NAMED = Case("native-named", "native", "clocksource=tsc tsc=reliable")
 DEFAULT_OFF = Case("default-off", "", "xen_tsc_reliable=off")
 # The connection could only make worse what is measured of the others
 NONSENSE = Case("nonsense", "", "xen_tsc_reliable=maybe", network=True)
@@ -77,7 +79,7 @@ COST, ORDER = (
     for name in ("cost", "order")
 )
 
-PATCHED = (DEFAULT, NATIVE, EMULATED, NATIVE_ON, DEFAULT_OFF, NONSENSE, PVH)
+PATCHED = (DEFAULT, NATIVE, EMULATED, NATIVE_ON, NAMED, DEFAULT_OFF, NONSENSE, PVH)
 
 
 class Results:

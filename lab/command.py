@@ -69,7 +69,11 @@ def network_card(host: Host) -> list[str]:
     return ["-netdev", f"dgram,id=cable,{ends}", "-device", card]
 
 
-def qemu_command(images: Images, dom0_kernel: Path, host: Host) -> list[str]:
+def qemu_command(
+    images: Images, dom0_kernel: Path, host: Host, words: str = ""
+) -> list[str]:
+    """The words are for dom0's command line."""
+    dom0 = " ".join([str(dom0_kernel), "console=hvc0", *words.split()])
     return [
         # The kernel kills QEMU with us, however we end; -no-reboot ends it with Xen
         *("setpriv", "--pdeathsig", "KILL", "--", *pinned(host)),
@@ -82,7 +86,7 @@ def qemu_command(images: Images, dom0_kernel: Path, host: Host) -> list[str]:
         "-append",
         "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all "
         "dom0_mem=1024M dom0_max_vcpus=2 sched=credit",
-        *("-initrd", f"{dom0_kernel} console=hvc0,{images.dom0}"),
+        *("-initrd", f"{dom0},{images.dom0}"),
         *("-serial", "file:console.log", "-serial", "stdio"),
         *("-fsdev", "local,id=share,path=.,security_model=none"),
         *("-device", "virtio-9p-pci,fsdev=share,mount_tag=share"),

@@ -173,6 +173,9 @@ def expect(
     expected.parameter_warnings = warnings
     for word in words:
         heed_word(expected, word, off=off)
+    if set(NAMES_TSC) <= set(words) and not set(NO_TSC) & set(words):
+        # As vendors advise: the administrator takes the TSC as it is
+        expected.clocksource, expected.tsc_offered, expected.stable = "tsc", True, True
     return expected
 
 

@@ -52,6 +52,7 @@ class Machine:
         images: Images,
         dom0_kernel: Path,
         host: Host = HOSTS["untrusted"],
+        words: str = "",
     ) -> None:
         need("qemu-system-x86_64", "setpriv", "taskset")
         self.run = run
@@ -70,7 +71,7 @@ class Machine:
         self._orders = 0
         self._rest = b""
         self._start = self._last_life = time.monotonic()
-        self._command = qemu_command(images, dom0_kernel, host)
+        self._command = qemu_command(images, dom0_kernel, host, words)
 
     def __enter__(self) -> Machine:
         self.run.path("qemu.sh").write_text(shlex.join(self._command) + "\n")

@@ -161,6 +161,9 @@ def test_users_words_win() -> None:
         assert "clocksource" in expected.unknown
         expected = expect("native", f"{word} xen_tsc_reliable=off", HOST)
         assert expected.sched_clock == "pvclock"
+    vendors = expect("native", "clocksource=tsc tsc=reliable", HOST)
+    assert (vendors.verdict, vendors.clocksource) == ("unverified", "tsc")
+    assert (vendors.sched_clock, vendors.stable) == ("TSC", True)
     for word in ("tsc=unstable", "clocksource=xen"):
         expected = expect("", f"{word} xen_tsc_reliable=off", HOST)
         assert (expected.sched_clock, expected.stable) == ("pvclock", True)
