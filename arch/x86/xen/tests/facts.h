@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Facts for the tests of the TSC policy, in short, and the rows they meet */
+/* Facts for the tests of the TSC policy, in short, and the rules that they meet */
 #ifndef XEN_TSC_TEST_FACTS_H
 #define XEN_TSC_TEST_FACTS_H
 
@@ -10,14 +10,17 @@
 
 #include "../tsc_policy.h"
 
-#define KHZ	2000000
+#define KHZ	2000000U
 #define PPM	(KHZ / 1000000)
+#define PERCENT	(KHZ / 100)
 
 enum {
 	EMULATED	= BIT(0),
 	HOST		= BIT(1),	/* the host's TSC is reliable */
 	ITSC		= BIT(2),
-	ALL		= EMULATED | HOST | ITSC,
+	IMPOSTOR	= BIT(3),
+	NAMED		= BIT(4),	/* on the command line */
+	ALL_GOOD	= EMULATED | HOST | ITSC,
 };
 
 #define DEFAULT		XEN_CPUID_TSC_MODE_DEFAULT
@@ -25,7 +28,7 @@ enum {
 #define NEVER		XEN_CPUID_TSC_MODE_NEVER_EMULATE
 #define PVRDTSCP	XEN_CPUID_TSC_MODE_PVRDTSCP
 
-/* What differs between the cases, and how the facts follow from it */
+/* What differs between the cases */
 struct short_facts {
 	enum xen_tsc_domain domain;
 	u16 xen_major;
@@ -34,82 +37,150 @@ struct short_facts {
 	unsigned int flags;
 	u32 khz;
 	u32 pvclock_khz;
+	u32 host_khz;
 };
 
-static inline struct xen_tsc_facts facts_of(const struct short_facts *facts,
-					    enum xen_tsc_request request)
+static inline struct xen_tsc_facts facts_of(const struct short_facts *facts)
 {
 	return (struct xen_tsc_facts) {
-		.xen_major = facts->xen_major,
-		.largest_leaf = facts->largest_leaf,
-		.emulated = facts->flags & EMULATED,
-		.host_reliable = facts->flags & HOST,
-		.mode = facts->mode,
-		.khz = facts->khz,
-		.pvclock_khz = facts->pvclock_khz,
-		.itsc = facts->flags & ITSC,
-		.domain = facts->domain,
-		.request = request,
+		.xen_major	= facts->xen_major,
+		.impostor	= facts->flags & IMPOSTOR,
+		.largest_leaf	= facts->largest_leaf,
+		.emulated	= facts->flags & EMULATED,
+		.host_reliable	= facts->flags & HOST,
+		.mode		= facts->mode,
+		.khz		= facts->khz,
+		.incarnation	= 1,
+		.host_khz	= facts->host_khz,
+		.pvclock_khz	= facts->pvclock_khz,
+		.itsc		= facts->flags & ITSC,
+		.named		= facts->flags & NAMED,
+		.domain		= facts->domain,
 	};
 }
 
-#define XEN(major, leaf)	{ XEN_TSC_PV, major, leaf, DEFAULT, EMULATED, KHZ, KHZ }
-#define RATE(leaf, pvclock)	{ XEN_TSC_PV, 4, 5, DEFAULT, EMULATED, leaf, pvclock }
-#define PV(mode, flags)		{ XEN_TSC_PV, 4, 5, mode, flags, KHZ, KHZ }
+#define PV_AT(mode, flags, leaf, pvclock)	\
+	{ XEN_TSC_PV, 4, 5, mode, flags, leaf, pvclock }
+#define PV(mode, flags)		PV_AT(mode, flags, KHZ, KHZ)
 #define HVM(mode, flags)	{ XEN_TSC_HVM, 4, 5, mode, flags, KHZ, KHZ }
-/* A PV dom0's time leaf has no mode and no rate */
-#define DOM0(leaf, flags)	{ XEN_TSC_DOM0, 4, leaf, DEFAULT, flags, 0, KHZ }
+#define NO_LEAF(flags, pvclock)	{ XEN_TSC_PV, 4, 2, DEFAULT, flags, 0, pvclock }
+#define OLD_XEN(flags)		{ XEN_TSC_PV, 3, 5, DEFAULT, flags, KHZ, KHZ }
+/* The leaf of a PV dom0 has no mode, and no frequency but the host's */
+#define DOM0(flags, host, pvclock)	\
+	{ XEN_TSC_DOM0, 4, 5, DEFAULT, flags, 0, pvclock, host }
 
-struct row_case {
+struct rule_case {
 	const char *name;
 	struct short_facts facts;
-	unsigned int row;
-	enum xen_tsc_verdict verdict;
+	const char *rule;
+	struct {
+		enum xen_tsc_verdict with_auto;
+		enum xen_tsc_verdict with_on;
+	} verdict;
 };
 
-static const struct row_case row_cases[] = {
-	{ "Xen before 4.0", XEN(3, 5), 1, XEN_TSC_UNSTABLE },
-	{ "Xen before 4.0, no time leaf", XEN(3, 2), 1, XEN_TSC_UNSTABLE },
-	{ "Xen 4", XEN(4, 5), 4, XEN_TSC_RELIABLE },
-	{ "Xen 5", XEN(5, 5), 4, XEN_TSC_RELIABLE },
-	{ "no Xen leaf", XEN(4, 0), 2, XEN_TSC_UNVERIFIED },
-	{ "time leaf clamped away", XEN(4, 2), 2, XEN_TSC_UNVERIFIED },
-	{ "time leaf clamped away, dom0", DOM0(2, HOST), 2, XEN_TSC_UNVERIFIED },
-	{ "time leaf is the largest", XEN(4, 3), 4, XEN_TSC_RELIABLE },
-	{ "no rate", RATE(0, KHZ), 3, XEN_TSC_UNVERIFIED },
-	{ "no rate anywhere", RATE(0, 0), 3, XEN_TSC_UNVERIFIED },
-	{ "no rate from the pvclock", RATE(KHZ, 0), 3, XEN_TSC_UNVERIFIED },
-	{ "no rate, HVM", { XEN_TSC_HVM, 4, 5, DEFAULT, EMULATED, 0, KHZ },
-	  3, XEN_TSC_UNVERIFIED },
-	{ "no rate, never emulated", { XEN_TSC_PV, 4, 5, NEVER, 0, 0, KHZ },
-	  3, XEN_TSC_UNVERIFIED },
-	{ "500 ppm fast", RATE(KHZ + 500 * PPM, KHZ), 4, XEN_TSC_RELIABLE },
-	{ "500 ppm slow", RATE(KHZ - 500 * PPM, KHZ), 4, XEN_TSC_RELIABLE },
-	{ "over 500 ppm fast", RATE(KHZ + 500 * PPM + 1, KHZ), 3, XEN_TSC_UNVERIFIED },
-	{ "over 500 ppm slow", RATE(KHZ - 500 * PPM - 1, KHZ), 3, XEN_TSC_UNVERIFIED },
-	{ "rate all ones", RATE(U32_MAX, KHZ), 3, XEN_TSC_UNVERIFIED },
-	{ "both rates all ones", RATE(U32_MAX, U32_MAX), 4, XEN_TSC_RELIABLE },
-	{ "default, emulated", PV(DEFAULT, EMULATED), 4, XEN_TSC_RELIABLE },
-	{ "default, emulated, host reliable", PV(DEFAULT, EMULATED | HOST), 4, XEN_TSC_RELIABLE },
-	{ "default, emulated, HVM", HVM(DEFAULT, EMULATED), 4, XEN_TSC_RELIABLE },
-	{ "always emulated", PV(ALWAYS, EMULATED), 4, XEN_TSC_RELIABLE },
-	{ "default, native, host reliable", PV(DEFAULT, HOST), 5, XEN_TSC_RELIABLE },
-	{ "default, native, host reliable, HVM", HVM(DEFAULT, HOST), 5, XEN_TSC_RELIABLE },
-	{ "dom0, host reliable", DOM0(5, HOST), 5, XEN_TSC_RELIABLE },
-	{ "dom0", DOM0(5, 0), 6, XEN_TSC_UNVERIFIED },
-	{ "default, native", PV(DEFAULT, 0), 6, XEN_TSC_UNVERIFIED },
-	{ "default, native, ITSC", PV(DEFAULT, ITSC), 6, XEN_TSC_UNVERIFIED },
-	{ "always emulated, yet native", PV(ALWAYS, 0), 6, XEN_TSC_UNVERIFIED },
-	{ "always emulated, yet native, host reliable", PV(ALWAYS, HOST | ITSC),
-	  6, XEN_TSC_UNVERIFIED },
-	{ "never emulated, ITSC, host reliable", PV(NEVER, ITSC | HOST), 7, XEN_TSC_RELIABLE },
-	{ "never emulated", PV(NEVER, 0), 8, XEN_TSC_UNSTABLE },
-	{ "never emulated, ITSC", PV(NEVER, ITSC), 8, XEN_TSC_UNSTABLE },
-	{ "never emulated, host reliable", PV(NEVER, HOST), 8, XEN_TSC_UNSTABLE },
-	{ "PVRDTSCP", PV(PVRDTSCP, 0), 9, XEN_TSC_UNSTABLE },
-	{ "PVRDTSCP, all else is well", PV(PVRDTSCP, ALL), 9, XEN_TSC_UNSTABLE },
-	{ "mode 4, all else is well", PV(4, ALL), 10, XEN_TSC_UNVERIFIED },
-	{ "mode all ones", PV(U32_MAX, 0), 10, XEN_TSC_UNVERIFIED },
+#define RELIABLE	{ XEN_TSC_RELIABLE, XEN_TSC_RELIABLE }
+#define UNVERIFIED	{ XEN_TSC_UNVERIFIED, XEN_TSC_RELIABLE }
+#define UNSTABLE	{ XEN_TSC_UNSTABLE, XEN_TSC_RELIABLE }
+#define NEVER_RELIABLE	{ XEN_TSC_UNVERIFIED, XEN_TSC_UNVERIFIED }
+#define ALWAYS_UNSTABLE	{ XEN_TSC_UNSTABLE, XEN_TSC_UNSTABLE }
+
+static const struct rule_case rule_cases[] = {
+	{ "impostor", PV(DEFAULT, ALL_GOOD | IMPOSTOR), "impostor", UNVERIFIED },
+	{ "impostor, never emulated", PV(NEVER, IMPOSTOR), "impostor", UNVERIFIED },
+	{ "impostor, old", OLD_XEN(ALL_GOOD | IMPOSTOR), "impostor", UNVERIFIED },
+	{ "impostor, 10 % apart", PV_AT(DEFAULT, IMPOSTOR, KHZ + 10 * PERCENT, KHZ),
+	  "impostor", NEVER_RELIABLE },
+
+	{ "Xen 3", OLD_XEN(ALL_GOOD), "old-xen", UNSTABLE },
+	{ "Xen 3, named", OLD_XEN(NAMED), "old-xen", UNVERIFIED },
+	{ "Xen 3, no time leaf", { XEN_TSC_PV, 3, 2, DEFAULT, 0, 0, KHZ },
+	  "old-xen", UNSTABLE },
+	{ "Xen 3, no frequency", { XEN_TSC_PV, 3, 2, DEFAULT },
+	  "old-xen", ALWAYS_UNSTABLE },
+	{ "Xen 5", { XEN_TSC_PV, 5, 5, DEFAULT, EMULATED, KHZ, KHZ },
+	  "emulated", RELIABLE },
+
+	{ "no Xen leaf", { XEN_TSC_PV, 4, 0, DEFAULT, 0, 0, KHZ }, "no-leaf", UNVERIFIED },
+	{ "no time leaf", NO_LEAF(0, KHZ), "no-leaf", UNVERIFIED },
+	{ "no time leaf, ITSC", NO_LEAF(ITSC, KHZ), "no-leaf", UNVERIFIED },
+	{ "no time leaf, dom0", { XEN_TSC_DOM0, 4, 2, DEFAULT, 0, 0, KHZ },
+	  "no-leaf", UNVERIFIED },
+	{ "no time leaf, no frequency", NO_LEAF(0, 0), "no-leaf", NEVER_RELIABLE },
+	{ "time leaf is the largest", { XEN_TSC_PV, 4, 3, DEFAULT, EMULATED, KHZ, KHZ },
+	  "emulated", RELIABLE },
+
+	{ "no frequency by leaf", PV_AT(DEFAULT, EMULATED, 0, KHZ), "frequency", UNVERIFIED },
+	{ "no frequency by leaf, HVM", { XEN_TSC_HVM, 4, 5, DEFAULT, HOST, 0, KHZ },
+	  "frequency", UNVERIFIED },
+	{ "no frequency by pvclock", PV_AT(DEFAULT, EMULATED, KHZ, 0),
+	  "frequency", NEVER_RELIABLE },
+	{ "no frequency at all", PV_AT(DEFAULT, EMULATED, 0, 0),
+	  "frequency", NEVER_RELIABLE },
+	{ "5 % fast", PV_AT(DEFAULT, EMULATED, KHZ + 5 * PERCENT, KHZ), "emulated", RELIABLE },
+	{ "5 % slow", PV_AT(DEFAULT, EMULATED, KHZ - 5 * PERCENT, KHZ), "emulated", RELIABLE },
+	{ "over 5 % fast", PV_AT(DEFAULT, EMULATED, KHZ + 5 * PERCENT + 1, KHZ),
+	  "frequency", NEVER_RELIABLE },
+	{ "over 5 % slow", PV_AT(DEFAULT, EMULATED, KHZ - 5 * PERCENT - 1, KHZ),
+	  "frequency", NEVER_RELIABLE },
+	{ "10 % apart, native", PV_AT(DEFAULT, HOST, KHZ + 10 * PERCENT, KHZ),
+	  "frequency", NEVER_RELIABLE },
+	{ "10 % apart, invariant", PV_AT(NEVER, ITSC | HOST, KHZ - 10 * PERCENT, KHZ),
+	  "frequency", NEVER_RELIABLE },
+	{ "leaf has 1 kHz", PV_AT(DEFAULT, EMULATED, 1, KHZ), "frequency", NEVER_RELIABLE },
+	{ "leaf is all ones", PV_AT(DEFAULT, EMULATED, U32_MAX, KHZ),
+	  "frequency", NEVER_RELIABLE },
+	{ "both are all ones", PV_AT(DEFAULT, EMULATED, U32_MAX, U32_MAX),
+	  "emulated", RELIABLE },
+
+	{ "emulated", PV(DEFAULT, EMULATED), "emulated", RELIABLE },
+	{ "emulated, HVM", HVM(DEFAULT, EMULATED), "emulated", RELIABLE },
+	{ "emulated, reliable host", PV(DEFAULT, EMULATED | HOST), "emulated", RELIABLE },
+	{ "always emulated", PV(ALWAYS, EMULATED), "emulated", RELIABLE },
+	{ "always emulated, HVM", HVM(ALWAYS, EMULATED), "emulated", RELIABLE },
+
+	{ "native", PV(DEFAULT, HOST), "native", RELIABLE },
+	{ "native, HVM", HVM(DEFAULT, HOST), "native", RELIABLE },
+	{ "native, ITSC", PV(DEFAULT, HOST | ITSC), "native", RELIABLE },
+	{ "native, dom0", DOM0(HOST, KHZ, KHZ), "native", RELIABLE },
+	{ "native, dom0, no frequency by leaf", DOM0(HOST, 0, KHZ), "frequency", UNVERIFIED },
+	{ "native, dom0, no frequency by pvclock", DOM0(HOST, KHZ, 0),
+	  "frequency", NEVER_RELIABLE },
+	{ "native, dom0, no frequency", DOM0(HOST, 0, 0), "frequency", NEVER_RELIABLE },
+	{ "native, the host's frequency only", { XEN_TSC_PV, 4, 5, DEFAULT, HOST, 0, KHZ, KHZ },
+	  "frequency", UNVERIFIED },
+	{ "emulated, dom0, the host's frequency only", DOM0(EMULATED, KHZ, KHZ),
+	  "frequency", UNVERIFIED },
+
+	{ "unreliable host", PV(DEFAULT, 0), "unreliable-host", UNVERIFIED },
+	{ "unreliable host, HVM", HVM(DEFAULT, 0), "unreliable-host", UNVERIFIED },
+	{ "unreliable host, ITSC", PV(DEFAULT, ITSC), "unreliable-host", UNVERIFIED },
+	{ "unreliable host, dom0", DOM0(0, KHZ, KHZ), "unreliable-host", UNVERIFIED },
+	{ "unreliable host, 10 % apart", PV_AT(DEFAULT, 0, KHZ - 10 * PERCENT, KHZ),
+	  "unreliable-host", NEVER_RELIABLE },
+	{ "always emulated, yet native", PV(ALWAYS, 0), "unreliable-host", UNVERIFIED },
+	{ "always emulated, yet native, reliable host", PV(ALWAYS, HOST | ITSC),
+	  "unreliable-host", UNVERIFIED },
+
+	{ "invariant", PV(NEVER, ITSC | HOST), "invariant", RELIABLE },
+	{ "invariant, HVM", HVM(NEVER, ITSC | HOST), "invariant", RELIABLE },
+	{ "invariant, unreliable host", PV(NEVER, ITSC), "invariant-unchecked", UNVERIFIED },
+	{ "invariant, unreliable host, no frequency by leaf", PV_AT(NEVER, ITSC, 0, KHZ),
+	  "invariant-unchecked", UNVERIFIED },
+
+	{ "never emulated", PV(NEVER, 0), "never-emulated", UNSTABLE },
+	{ "never emulated, HVM", HVM(NEVER, 0), "never-emulated", UNSTABLE },
+	{ "never emulated, reliable host", PV(NEVER, HOST), "never-emulated", UNSTABLE },
+	{ "never emulated, named", PV(NEVER, NAMED), "never-emulated", UNVERIFIED },
+	{ "never emulated, 10 % apart", PV_AT(NEVER, 0, KHZ + 10 * PERCENT, KHZ),
+	  "never-emulated", ALWAYS_UNSTABLE },
+	{ "never emulated, no frequency by pvclock", PV_AT(NEVER, 0, KHZ, 0),
+	  "never-emulated", ALWAYS_UNSTABLE },
+
+	{ "PVRDTSCP", PV(PVRDTSCP, 0), "pvrdtscp", UNVERIFIED },
+	{ "PVRDTSCP, all else is good", PV(PVRDTSCP, ALL_GOOD), "pvrdtscp", UNVERIFIED },
+	{ "mode 4, all else is good", PV(4, ALL_GOOD), "unknown-mode", UNVERIFIED },
+	{ "mode is all ones", PV(U32_MAX, 0), "unknown-mode", UNVERIFIED },
 };
 
 #endif /* XEN_TSC_TEST_FACTS_H */
