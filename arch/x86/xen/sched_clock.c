@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The scheduler clock of a Xen guest: one source, one offset.
+ * sched_clock of a Xen guest.
  *
- * The clock reads one of two sources, Xen's pvclock or the TSC, and subtracts
- * one offset.  sched_clock_source.c sets both.
+ * It reads the pvclock or the TSC and subtracts an offset. Whenever the source
+ * changes, or has moved on its own while the guest was suspended, the offset is
+ * changed with it such that the clock continues at the value it had.
  */
-#define pr_fmt(fmt) "xen: scheduler clock: " fmt
+#define pr_fmt(fmt) "xen: sched_clock: " fmt
 
 #include <linux/cache.h>
-#include <linux/compiler.h>
-#include <linux/delay.h>
 #include <linux/percpu.h>
-#include <linux/preempt.h>
 #include <linux/printk.h>
-#include <linux/sched/clock.h>
-#include <linux/spinlock.h>
-#include <linux/workqueue.h>
+#include <linux/seqlock.h>
 
 #include <asm/msr.h>
 #include <asm/pvclock.h>
@@ -28,271 +24,221 @@
 #include <trace/events/xen_tsc.h>
 
 #include "sched_clock.h"
-#include "sched_clock_source.h"
 
-/* How long, and how far ahead, the clock stands still in the hand-over */
-#define XEN_SCHED_CLOCK_STOP_US		2000
-#define XEN_SCHED_CLOCK_AHEAD_NS	100000
-
-static u64 xen_sched_clock_read_source(enum xen_sched_clock_source source)
-{
-	switch (source) {
-	case XEN_SCHED_CLOCK_TSC:
-		return rdtsc();
-	case XEN_SCHED_CLOCK_PVCLOCK:
-		return pvclock_clocksource_read_nowd(&__this_cpu_read(xen_vcpu)->time);
-	default:
-		return 0;
-	}
-}
-
-static struct xen_sched_clock xen_clock __read_mostly __aligned(SMP_CACHE_BYTES) = {
-	.active	= &xen_clock.slots[0],
-	.slots	= { { .source = XEN_SCHED_CLOCK_HELD } },
-	.source	= XEN_SCHED_CLOCK_HELD,
-	.read	= xen_sched_clock_read_source,
+/*
+ * A read takes all it needs from one copy, as in kernel/time/sched_clock.c: while
+ * one copy is changed, readers in NMIs use the other one.
+ *
+ * Writers are serialized by their contexts: boot, stop_machine() or a suspend with
+ * one CPU, and one timer interrupt, under the lock of tsc_watchdog.c.
+ */
+static struct {
+	seqcount_latch_t seq;
+	struct xen_sched_clock_data data[2];
+} xen_sched_clock_latch __read_mostly __aligned(SMP_CACHE_BYTES) = {
+	.seq = SEQCNT_LATCH_ZERO(xen_sched_clock_latch.seq),
 };
 
-/* What reads used before a sleep, for people who trace it */
-static struct xen_sched_clock_data xen_sched_clock_slept;
+/* What is read when the clock is not frozen */
+static enum xen_sched_clock_source xen_sched_clock_source __read_mostly =
+	XEN_SCHED_CLOCK_PVCLOCK;
 
-/* Orders the switches.  Readers do not care. */
-static DEFINE_RAW_SPINLOCK(xen_sched_clock_lock);
-
-/* Apart from the TSC, so that a read of that needs no stack */
-static noinstr u64
-xen_sched_clock_without_tsc(const struct xen_sched_clock_data *data)
+/* Any source, and as often as the clock is changed meanwhile */
+static noinline noinstr u64 xen_sched_clock_slow(void)
 {
-	u64 count = 0;
+	const struct xen_sched_clock_data *data;
+	unsigned int seq;
+	u64 count;
 
-	if (data->source == XEN_SCHED_CLOCK_PVCLOCK)
-		count = pvclock_clocksource_read_nowd(&__this_cpu_read(xen_vcpu)->time);
+	do {
+		seq = raw_read_seqcount_latch(&xen_sched_clock_latch.seq);
+		data = &xen_sched_clock_latch.data[seq & 1];
+		count = 0;
+		if (data->source == XEN_SCHED_CLOCK_TSC)
+			count = xen_tsc_to_ns(rdtsc(), data->mult);
+		else if (data->source == XEN_SCHED_CLOCK_PVCLOCK)
+			count = pvclock_clocksource_read_nowd(&__this_cpu_read(xen_vcpu)->time);
+		count -= data->offset;
+	} while (raw_read_seqcount_latch_retry(&xen_sched_clock_latch.seq, seq));
 
-	return count - data->offset;
+	return count;
 }
 
 /**
- * xen_sched_clock - read the scheduler clock
+ * xen_sched_clock - read sched_clock
  *
- * Context: any, NMI and noinstr code included; preemption must be off.  Takes
- * no lock, and with the TSC as source writes to no memory.
+ * With the TSC as source a read takes no stack and writes to no memory. RDTSC is not
+ * ordered, as in native_sched_clock(): a read that overlaps a change of the source can
+ * be behind by the length of the CPU's pipeline.
  *
- * Return: ns since xen_sched_clock_start(), without the time spent suspended.
+ * Context: any, NMIs and noinstr code included; preemption must be off. Takes no
+ * lock.
+ *
+ * Return: ns since xen_sched_clock_init(), without the time spent suspended.
  */
 noinstr u64 xen_sched_clock(void)
 {
-	const struct xen_sched_clock_data *data = READ_ONCE(xen_clock.active);
+	unsigned int seq = raw_read_seqcount_latch(&xen_sched_clock_latch.seq);
+	const struct xen_sched_clock_data *data = &xen_sched_clock_latch.data[seq & 1];
+	u64 ns;
 
-	if (likely(data->source == XEN_SCHED_CLOCK_TSC))
-		return xen_sched_clock_value(data, rdtsc());
+	if (unlikely(data->source != XEN_SCHED_CLOCK_TSC))
+		return xen_sched_clock_slow();
 
-	return xen_sched_clock_without_tsc(data);
-}
+	ns = xen_tsc_to_ns(rdtsc(), data->mult) - data->offset;
+	if (raw_read_seqcount_latch_retry(&xen_sched_clock_latch.seq, seq))
+		return xen_sched_clock_slow();
 
-/* Stand still, @ahead of now (ns) */
-static void xen_sched_clock_stop(u64 ahead)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&xen_sched_clock_lock, flags);
-	xen_sched_clock_hold(&xen_clock, ahead);
-	raw_spin_unlock_irqrestore(&xen_sched_clock_lock, flags);
-}
-
-/* Go on from where the clock stands still */
-static void xen_sched_clock_go_on(void)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&xen_sched_clock_lock, flags);
-	xen_sched_clock_release(&xen_clock);
-	raw_spin_unlock_irqrestore(&xen_sched_clock_lock, flags);
+	return ns;
 }
 
 /**
- * xen_sched_clock_start - let the scheduler clock start at zero, on the pvclock
+ * xen_tsc_read_sample - read both clocks at one moment
+ * @sample: filled in
  *
- * Context: early boot, one CPU, before the clock is installed.  The boot CPU's
+ * Not pvclock_clocksource_read(), which never returns less than it did on any CPU.
+ *
+ * Context: preemption off, this CPU's vcpu_info mapped.
+ */
+void xen_tsc_read_sample(struct xen_tsc_sample *sample)
+{
+	const struct pvclock_vcpu_time_info *info = &__this_cpu_read(xen_vcpu)->time;
+	unsigned int version;
+
+	do {
+		version = pvclock_read_begin(info);
+		sample->tsc = rdtsc_ordered();
+		sample->pvclock = __pvclock_read_cycles(info, sample->tsc);
+	} while (pvclock_read_retry(info, version));
+}
+
+/**
+ * xen_sched_clock_at - get what sched_clock says at a moment
+ * @now: the moment
+ *
+ * Context: one in which the source cannot change.
+ *
+ * Return: ns.
+ */
+u64 xen_sched_clock_at(const struct xen_tsc_sample *now)
+{
+	return xen_sched_clock_value(&xen_sched_clock_latch.data[0], now);
+}
+
+/* Let the clock read @source and say @value at @now */
+static void xen_sched_clock_set(enum xen_sched_clock_source source,
+				const struct xen_tsc_sample *now, u64 value)
+{
+	struct xen_sched_clock_data data = xen_sched_clock_latch.data[0];
+
+	if (source == XEN_SCHED_CLOCK_TSC)
+		data.mult = xen_tsc_mult(tsc_khz);
+	xen_sched_clock_continue(&data, source, now, value);
+
+	raw_write_seqcount_latch(&xen_sched_clock_latch.seq);
+	xen_sched_clock_latch.data[0] = data;
+	raw_write_seqcount_latch(&xen_sched_clock_latch.seq);
+	xen_sched_clock_latch.data[1] = data;
+}
+
+static bool xen_sched_clock_is_frozen(void)
+{
+	return xen_sched_clock_latch.data[0].source == XEN_SCHED_CLOCK_FROZEN;
+}
+
+/**
+ * xen_sched_clock_init - start sched_clock at zero, on the pvclock
+ *
+ * Context: early boot, one CPU, before the clock is installed. The boot CPU's
  * vcpu_info must be mapped.
  */
-void __init xen_sched_clock_start(void)
+void __init xen_sched_clock_init(void)
 {
-	xen_sched_clock_choose(&xen_clock, XEN_SCHED_CLOCK_PVCLOCK, 0);
-	xen_sched_clock_release(&xen_clock);
-}
+	struct xen_tsc_sample now;
 
-/**
- * xen_sched_clock_reads - what the scheduler clock is read from, for people
- *
- * Context: any.
- *
- * Return: "TSC" or "pvclock".
- */
-const char *xen_sched_clock_reads(void)
-{
-	return READ_ONCE(xen_clock.source) == XEN_SCHED_CLOCK_TSC ? "TSC" : "pvclock";
+	xen_tsc_read_sample(&now);
+	xen_sched_clock_set(XEN_SCHED_CLOCK_PVCLOCK, &now, 0);
 }
 
 /**
  * xen_sched_clock_use_tsc - continue on the TSC
  *
- * Context: boot, one CPU, after tsc_early_init(): tsc_khz is not known before.
+ * Context: boot, one CPU, interrupts on or off, after tsc_early_init(), which sets
+ * tsc_khz.
  */
 void __init xen_sched_clock_use_tsc(void)
 {
+	struct xen_tsc_sample now;
 	unsigned long flags;
 
-	/* Stamped by the pvclock, so that a step to the next line would show */
-	pr_info("TSC\n");
+	local_irq_save(flags);
+	xen_tsc_read_sample(&now);
+	xen_sched_clock_source = XEN_SCHED_CLOCK_TSC;
+	xen_sched_clock_set(XEN_SCHED_CLOCK_TSC, &now, xen_sched_clock_at(&now));
+	local_irq_restore(flags);
 
-	/* What an interrupt took between the reads of the two would be lost */
-	raw_spin_lock_irqsave(&xen_sched_clock_lock, flags);
-	xen_clock.mult = xen_sched_clock_mult(tsc_khz);
-	xen_sched_clock_choose(&xen_clock, XEN_SCHED_CLOCK_TSC, xen_sched_clock());
-	raw_spin_unlock_irqrestore(&xen_sched_clock_lock, flags);
+	pr_info("using the TSC\n");
 }
 
 /**
- * xen_sched_clock_use_pvclock - stay on the pvclock, which is not stable
+ * xen_sched_clock_use_pvclock - continue on the pvclock, from now on
+ * @now: the moment
+ * @value: what the clock says at @now, in ns; ignored if the clock is frozen, as it
+ *	   continues from there when the guest resumes
  *
- * Context: boot, one CPU.
+ * Context: interrupts off, see xen_sched_clock_latch for who may call it.
  */
-void __init xen_sched_clock_use_pvclock(void)
+void xen_sched_clock_use_pvclock(const struct xen_tsc_sample *now, u64 value)
 {
-	clear_sched_clock_stable();
-
-	pr_info("pvclock, not stable\n");
-}
-
-/**
- * xen_sched_clock_from_tsc - what the scheduler clock says at a value of the TSC
- * @tsc: the value, in cycles
- *
- * Context: any in which the clock can not be switched meanwhile.
- *
- * Return: ns, or what the clock says now if it is not the TSC that it reads.
- */
-u64 xen_sched_clock_from_tsc(u64 tsc)
-{
-	const struct xen_sched_clock_data *data = READ_ONCE(xen_clock.active);
-
-	if (data->source != XEN_SCHED_CLOCK_TSC)
-		return xen_sched_clock();
-
-	return xen_sched_clock_value(data, tsc);
-}
-
-/**
- * xen_sched_clock_leave_tsc - use the pvclock from now on
- * @value: where to continue, in ns, unless the clock is held: then it continues
- *	   from there, when it is
- *
- * Does nothing where the source is the pvclock already.  Once only, see
- * XEN_SCHED_CLOCK_SLOTS.  The clock is not stable any more, which is for the
- * caller to tell with xen_sched_clock_mark_unstable().
- *
- * Context: any but NMI.  This CPU's vcpu_info must be mapped.
- */
-void xen_sched_clock_leave_tsc(u64 value)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&xen_sched_clock_lock, flags);
-	if (xen_clock.source == XEN_SCHED_CLOCK_TSC)
-		xen_sched_clock_choose(&xen_clock, XEN_SCHED_CLOCK_PVCLOCK, value);
-	raw_spin_unlock_irqrestore(&xen_sched_clock_lock, flags);
-}
-
-/*
- * Hand the clock over to the filter of the scheduler's core.
- *
- * The core continues at CLOCK_MONOTONIC plus an offset that it has known since
- * boot.  By now the two clocks have drifted apart, so have it take the offset
- * anew.  What is left is the time that passes between the reads of the two,
- * once when it takes the offset and once when it applies that.  If the second
- * took longer, the clock would step back by the difference.
- *
- * So let our clock stand still for longer than that, after the offset is taken:
- * then it is behind, and the hand-over is a small step forward.  It stands still
- * a little ahead of now, as other CPUs may read it right before.
- */
-static void xen_sched_clock_hand_over(struct work_struct *work)
-{
-	static bool done;
-
-	if (done)
+	if (xen_sched_clock_source == XEN_SCHED_CLOCK_PVCLOCK)
 		return;
-	done = true;
 
-	/* The core blames a "broken BIOS".  Say first what really happened. */
-	pr_info("%s, not stable any more\n", xen_sched_clock_reads());
-
-	preempt_disable();
-	xen_sched_clock_stop(XEN_SCHED_CLOCK_AHEAD_NS);
-	sched_clock_tick_stable();
-	udelay(XEN_SCHED_CLOCK_STOP_US);
-	xen_sched_clock_go_on();
-	preempt_enable();
-
-	clear_sched_clock_stable();
-}
-
-static DECLARE_WORK(xen_sched_clock_work, xen_sched_clock_hand_over);
-
-/**
- * xen_sched_clock_mark_unstable - the clock is, or is on its way to, the pvclock
- *
- * Have the scheduler's core filter the clock from now on.  There is no way
- * back: the core wants a clock to stay unstable once it is.  After boot it
- * takes until a work item has run.
- *
- * Context: any but NMI; stop_machine() included.
- */
-void xen_sched_clock_mark_unstable(void)
-{
-	/* Before the core calls it stable there is nothing to hand over */
-	if (sched_clock_stable())
-		schedule_work(&xen_sched_clock_work);
-	else
-		clear_sched_clock_stable();
+	xen_sched_clock_source = XEN_SCHED_CLOCK_PVCLOCK;
+	if (!xen_sched_clock_is_frozen())
+		xen_sched_clock_set(XEN_SCHED_CLOCK_PVCLOCK, now, value);
 }
 
 /**
- * xen_sched_clock_save - hold the scheduler clock before the guest sleeps
+ * xen_sched_clock_suspend - freeze sched_clock before the guest is suspended
  *
- * Reads return the value of this moment until xen_sched_clock_restore(): what
- * the sources say between the suspend hypercall and the remapping of the
- * vcpu_info is stale, another host's, or both.
+ * Reads return the value of this moment until xen_sched_clock_resume(): between the
+ * suspend and the remapping of vcpu_info both sources are stale, another host's, or
+ * both. Nested calls do nothing.
  *
  * Context: one CPU, interrupts off; in stop_machine() or as
  * x86_platform.save_sched_clock_state().
  */
-void xen_sched_clock_save(void)
+void xen_sched_clock_suspend(void)
 {
-	const struct xen_sched_clock_data *data = READ_ONCE(xen_clock.active);
+	struct xen_tsc_sample now;
 
-	if (data->source != XEN_SCHED_CLOCK_HELD)
-		xen_sched_clock_slept = *data;
+	if (xen_sched_clock_is_frozen())
+		return;
 
-	xen_sched_clock_stop(0);
+	xen_tsc_read_sample(&now);
+	xen_sched_clock_set(XEN_SCHED_CLOCK_FROZEN, &now, xen_sched_clock());
 }
 
 /**
- * xen_sched_clock_restore - continue from where the scheduler clock was held
+ * xen_sched_clock_resume - continue from the frozen value
  *
- * Context: as xen_sched_clock_save(), or x86_platform.restore_sched_clock_state().
+ * Context: as xen_sched_clock_suspend(), or x86_platform.restore_sched_clock_state().
  * This CPU's vcpu_info must be mapped again.
  */
-void xen_sched_clock_restore(void)
+void xen_sched_clock_resume(void)
 {
-	const struct xen_sched_clock_data *data;
+	struct xen_tsc_sample now;
+	u64 value;
 
-	/* What the pvclock has returned last may be of another host */
+	if (!xen_sched_clock_is_frozen())
+		return;
+
+	/* The latest value that the pvclock returned may be another host's */
 	pvclock_resume();
-	xen_sched_clock_go_on();
+	xen_tsc_read_sample(&now);
+	value = xen_sched_clock_at(&now);
+	xen_sched_clock_set(xen_sched_clock_source, &now, value);
 
-	data = READ_ONCE(xen_clock.active);
-	trace_xen_sched_clock_rebase(xen_sched_clock_slept.source == XEN_SCHED_CLOCK_TSC,
-				     data->source == XEN_SCHED_CLOCK_TSC,
-				     xen_sched_clock_slept.offset, data->offset);
+	trace_xen_sched_clock_resume(xen_sched_clock_source == XEN_SCHED_CLOCK_TSC, value,
+				     xen_sched_clock_latch.data[0].offset);
 }

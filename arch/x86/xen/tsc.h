@@ -6,13 +6,39 @@
 #include <linux/types.h>
 
 #include "tsc_policy.h"
+#include "tsc_skew.h"
 
-extern struct xen_tsc_facts xen_tsc_promised;
-extern struct xen_tsc_judgement xen_tsc_judgement;
+/* time.c */
+bool xen_clocksource_is_used(void);
+
+/* tsc_watchdog.c */
+bool __init xen_sched_clock_can_use_tsc(void);
+bool xen_tsc_watchdog_read(u64 *ns);
+void xen_tsc_watchdog(void);
+void xen_tsc_watchdog_reset(void);
+void xen_tsc_demote(const struct xen_tsc_sample *now, u64 value, const char *reason,
+		    s64 skew);
+bool xen_tsc_demotion(char *text, size_t size);
+void xen_tsc_queue_report(void);
+void __init xen_tsc_watchdog_disable(void);
+void __init xen_tsc_watchdog_tighten(void);
+
+/* tsc.c */
+extern struct xen_tsc_decision xen_tsc_decision;
 
 void __init xen_tsc_init(void);
-void xen_tsc_gather(struct xen_tsc_facts *facts);
-bool xen_tsc_reliable(void);
 unsigned long xen_tsc_khz(void);
+void xen_tsc_read_facts(struct xen_tsc_facts *facts);
+void xen_tsc_resume(void);
+void xen_tsc_report(void);
+void xen_tsc_unused(void);
+bool __init xen_tsc_is_trusted(void);
+
+/* tsc_sysfs.c */
+#ifdef CONFIG_XEN_SYS_HYPERVISOR
+void xen_tsc_sysfs_notify(void);
+#else
+static inline void xen_tsc_sysfs_notify(void) { }
+#endif
 
 #endif /* XEN_TSC_H */

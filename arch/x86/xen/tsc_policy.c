@@ -2,8 +2,8 @@
 /*
  * How far a Xen guest can trust its TSC.
  *
- * Facts in, verdict and reason out: no CPUID, no globals, no printk, so that
- * every combination can be tried by tests.
+ * Facts in, verdict and reason out: no CPUID, no globals, no printk, so that every
+ * combination can be tested.
  */
 #include <linux/kernel.h>
 #include <linux/string.h>
@@ -13,153 +13,252 @@
 
 #include "tsc_policy.h"
 
-/* How far the time leaf and the pvclock may differ on the TSC's rate */
-#define XEN_TSC_KHZ_TOLERANCE_PPM	500
-/* How far the rate may be off after a resume, by the time leaf */
-#define XEN_TSC_KHZ_CHANGE_PPM		100
+/*
+ * How far the time leaf and the pvclock may differ in frequency. The leaf is what Xen
+ * computes with. The factor of the pvclock is trimmed on a host without a constant
+ * TSC, by less than 1 % under emulation and by far less on hardware. Further apart,
+ * as on a hypervisor that claims to be Xen, one of the two is wrong.
+ */
+#define XEN_TSC_PLAUSIBLE_PPM	50000
 
-static const struct xen_tsc_rule xen_tsc_rules[] = {
-	{ 1, XEN_TSC_UNSTABLE, "Xen before 4.0 promises nothing" },
-	{ 2, XEN_TSC_UNVERIFIED, "Xen shows no time leaf" },
-	{ 3, XEN_TSC_UNVERIFIED, "time leaf and pvclock disagree on the rate" },
-	{ 4, XEN_TSC_RELIABLE, "emulated at a constant rate, also across migration" },
-	{ 5, XEN_TSC_RELIABLE, "native on a reliable host, rate kept for life" },
-	{ 6, XEN_TSC_UNVERIFIED, "native, and nobody vouches for the host's TSC" },
-	{ 7, XEN_TSC_RELIABLE, "never emulated, but invariant on a reliable host" },
-	{ 8, XEN_TSC_UNSTABLE, "never emulated, migration may change rate and value" },
-	{ 9, XEN_TSC_UNSTABLE, "PVRDTSCP is a contract with applications only" },
-	{ 10, XEN_TSC_UNVERIFIED, "unknown TSC mode" },
+/*
+ * How far the frequency by the time leaf may be off after a resume. NTP corrects up to
+ * 500 ppm, and Xen measures the same host to a few ppm at each boot.
+ */
+#define XEN_TSC_CHANGE_PPM	100
+
+enum xen_tsc_rule_id {
+	RULE_IMPOSTOR,
+	RULE_OLD_XEN,
+	RULE_NO_LEAF,
+	RULE_FREQUENCY,
+	RULE_EMULATED,
+	RULE_NATIVE,
+	RULE_UNRELIABLE_HOST,
+	RULE_INVARIANT,
+	RULE_INVARIANT_UNCHECKED,
+	RULE_NEVER_EMULATED,
+	RULE_PVRDTSCP,
+	RULE_UNKNOWN_MODE,
 };
 
-/* Products fit in 64 bits: a rate has 32, a million 20 */
+struct xen_tsc_rule {
+	const char *name;
+	enum xen_tsc_verdict verdict;
+	const char *reason;
+};
+
+static const struct xen_tsc_rule xen_tsc_rules[] = {
+	[RULE_IMPOSTOR] = {
+		"impostor", XEN_TSC_UNVERIFIED,
+		"another hypervisor claims to be Xen"
+	},
+	[RULE_OLD_XEN] = {
+		"old-xen", XEN_TSC_UNSTABLE,
+		"Xen before 4.0 guarantees nothing"
+	},
+	[RULE_NO_LEAF] = {
+		"no-leaf", XEN_TSC_UNVERIFIED,
+		"Xen has no time leaf"
+	},
+	[RULE_FREQUENCY] = {
+		"frequency", XEN_TSC_UNVERIFIED,
+		"time leaf and pvclock disagree on the frequency"
+	},
+	[RULE_EMULATED] = {
+		"emulated", XEN_TSC_RELIABLE,
+		"emulated at a constant frequency, across migration too"
+	},
+	[RULE_NATIVE] = {
+		"native", XEN_TSC_RELIABLE,
+		"native on a reliable host, frequency kept for life"
+	},
+	[RULE_UNRELIABLE_HOST] = {
+		"unreliable-host", XEN_TSC_UNVERIFIED,
+		"native on a host whose TSC is not known to be reliable"
+	},
+	[RULE_INVARIANT] = {
+		"invariant", XEN_TSC_RELIABLE,
+		"never emulated, but invariant on a reliable host"
+	},
+	[RULE_INVARIANT_UNCHECKED] = {
+		"invariant-unchecked", XEN_TSC_UNVERIFIED,
+		"invariant, on a host that is not known to be reliable"
+	},
+	[RULE_NEVER_EMULATED] = {
+		"never-emulated", XEN_TSC_UNSTABLE,
+		"never emulated, migration may change frequency and value"
+	},
+	[RULE_PVRDTSCP] = {
+		"pvrdtscp", XEN_TSC_UNVERIFIED,
+		"PVRDTSCP is a contract with applications only"
+	},
+	[RULE_UNKNOWN_MODE] = {
+		"unknown-mode", XEN_TSC_UNVERIFIED,
+		"unknown TSC mode"
+	},
+};
+
+/* Products fit in 64 bits: a frequency has 32, a million has 20 */
 static bool xen_tsc_khz_close(u64 khz, u64 reference, u64 ppm)
 {
-	u64 gap = khz > reference ? khz - reference : reference - khz;
+	u64 difference = khz > reference ? khz - reference : reference - khz;
 
-	return gap * 1000000 <= reference * ppm;
+	return difference * 1000000 <= reference * ppm;
 }
 
-/* Does the leaf's rate make sense? */
+/* The frequency by the time leaf, 0 if there is none. That of a PV dom0 is the host's. */
+static u32 xen_tsc_leaf_khz(const struct xen_tsc_facts *facts)
+{
+	if (!facts->khz && facts->domain == XEN_TSC_DOM0 && !facts->emulated)
+		return facts->host_khz;
+
+	return facts->khz;
+}
+
 static bool xen_tsc_khz_plausible(const struct xen_tsc_facts *facts)
 {
-	return facts->khz && xen_tsc_khz_close(facts->khz, facts->pvclock_khz,
-					       XEN_TSC_KHZ_TOLERANCE_PPM);
+	u32 khz = xen_tsc_leaf_khz(facts);
+
+	return khz && xen_tsc_khz_close(khz, facts->pvclock_khz, XEN_TSC_PLAUSIBLE_PPM);
 }
 
-static unsigned int xen_tsc_row(const struct xen_tsc_facts *facts)
+/* Is there a frequency, and no clock that has another one? */
+static bool xen_tsc_khz_undisputed(const struct xen_tsc_facts *facts)
 {
-	if (facts->xen_major < 4)
-		return 1;
+	return facts->pvclock_khz &&
+	       (!xen_tsc_leaf_khz(facts) || xen_tsc_khz_plausible(facts));
+}
 
-	if (facts->largest_leaf < XEN_TSC_TIME_LEAF)
-		return 2;
-
-	/* A PV dom0's leaf has no rate */
-	if (facts->domain != XEN_TSC_DOM0 && !xen_tsc_khz_plausible(facts))
-		return 3;
-
+static enum xen_tsc_rule_id xen_tsc_rule_of_mode(const struct xen_tsc_facts *facts)
+{
 	switch (facts->mode) {
 	case XEN_CPUID_TSC_MODE_DEFAULT:
 	case XEN_CPUID_TSC_MODE_ALWAYS_EMULATE:
 		if (facts->emulated)
-			return 4;
-		if (facts->mode == XEN_CPUID_TSC_MODE_DEFAULT &&
-		    facts->host_reliable)
-			return 5;
-		return 6;
+			return RULE_EMULATED;
+		if (facts->mode == XEN_CPUID_TSC_MODE_DEFAULT && facts->host_reliable)
+			return RULE_NATIVE;
+		return RULE_UNRELIABLE_HOST;
 	case XEN_CPUID_TSC_MODE_NEVER_EMULATE:
-		return facts->itsc && facts->host_reliable ? 7 : 8;
+		if (!facts->itsc)
+			return RULE_NEVER_EMULATED;
+		return facts->host_reliable ? RULE_INVARIANT : RULE_INVARIANT_UNCHECKED;
 	case XEN_CPUID_TSC_MODE_PVRDTSCP:
-		return 9;
+		return RULE_PVRDTSCP;
 	default:
-		return 10;
+		return RULE_UNKNOWN_MODE;
+	}
+}
+
+static enum xen_tsc_rule_id xen_tsc_rule(const struct xen_tsc_facts *facts)
+{
+	enum xen_tsc_rule_id rule;
+
+	if (facts->impostor)
+		return RULE_IMPOSTOR;
+	if (facts->xen_major < 4)
+		return RULE_OLD_XEN;
+	if (facts->largest_leaf < XEN_TSC_TIME_LEAF)
+		return RULE_NO_LEAF;
+
+	rule = xen_tsc_rule_of_mode(facts);
+	if (xen_tsc_rules[rule].verdict == XEN_TSC_RELIABLE &&
+	    !xen_tsc_khz_plausible(facts))
+		return RULE_FREQUENCY;
+
+	return rule;
+}
+
+/* What the administrator says wins, as far as the kernel can do it */
+static void xen_tsc_apply_request(struct xen_tsc_decision *decision,
+				  const struct xen_tsc_facts *facts,
+				  enum xen_tsc_request request)
+{
+	if (request == XEN_TSC_OFF) {
+		decision->verdict = XEN_TSC_UNVERIFIED;
+		decision->reason = "xen_tsc_reliable=off";
+		decision->khz = facts->pvclock_khz;
+		decision->exact = false;
+	} else if (request == XEN_TSC_ON && decision->verdict != XEN_TSC_RELIABLE &&
+		   xen_tsc_khz_undisputed(facts)) {
+		decision->verdict = XEN_TSC_RELIABLE;
+		decision->reason = "xen_tsc_reliable=on";
+	} else if (decision->verdict == XEN_TSC_UNSTABLE && facts->named) {
+		decision->verdict = XEN_TSC_UNVERIFIED;
+		decision->reason = "named on the command line";
 	}
 }
 
 /**
- * xen_tsc_judge - how far can the TSC be trusted?
+ * xen_tsc_evaluate - decide how far the TSC can be trusted
  * @facts: what is known of Xen, the domain and the TSC
+ * @request: what the administrator asks for
  *
  * Context: any; pure.
  *
- * Return: the verdict, with its reason and the rate (kHz) to run on.  Where the
- * verdict is reliable that is the time leaf's, which is the one Xen keeps,
- * unless it makes no sense.  Else it is the pvclock's, which Xen trims.
+ * Return: the decision. A verdict of reliable comes with a frequency that the time
+ * leaf, if it has one, and the pvclock agree on. The frequency is the time leaf's
+ * unless it makes no sense or @request is off.
  */
-struct xen_tsc_judgement xen_tsc_judge(const struct xen_tsc_facts *facts)
+struct xen_tsc_decision xen_tsc_evaluate(const struct xen_tsc_facts *facts,
+					 enum xen_tsc_request request)
 {
-	const struct xen_tsc_rule *rule = &xen_tsc_rules[xen_tsc_row(facts) - 1];
-	struct xen_tsc_judgement judgement = {
-		.rule		= rule,
+	const struct xen_tsc_rule *rule = &xen_tsc_rules[xen_tsc_rule(facts)];
+	struct xen_tsc_decision decision = {
+		.rule		= rule->name,
 		.verdict	= rule->verdict,
 		.reason		= rule->reason,
 		.khz		= facts->pvclock_khz,
 	};
 
-	if (facts->request == XEN_TSC_ON && rule->verdict != XEN_TSC_RELIABLE) {
-		judgement.verdict = XEN_TSC_RELIABLE;
-		judgement.reason = "forced by xen_tsc_reliable=on";
+	if (xen_tsc_khz_plausible(facts)) {
+		decision.khz = xen_tsc_leaf_khz(facts);
+		decision.exact = true;
 	}
 
-	if (facts->request == XEN_TSC_OFF && rule->verdict == XEN_TSC_RELIABLE) {
-		judgement.verdict = XEN_TSC_UNVERIFIED;
-		judgement.reason = "not trusted, the request is off";
-	}
+	xen_tsc_apply_request(&decision, facts, request);
 
-	if (judgement.verdict == XEN_TSC_RELIABLE && xen_tsc_khz_plausible(facts))
-		judgement.khz = facts->khz;
-
-	return judgement;
+	return decision;
 }
 
 /**
- * xen_tsc_judge_again - can the TSC still be used, after a resume?
- * @promised: the facts at boot
- * @found: the facts now, with the same domain and request
+ * xen_tsc_reevaluate - decide whether the TSC can still be used, after a resume
+ * @boot: the decision at boot
+ * @facts: the facts now
+ * @request: what the administrator asks for
  *
  * The first of these holds:
  *
- *  - the rate is not what it was at boot: unstable, whoever vouches for it, as
- *    everything in the kernel that counts the TSC counts with the old rate.
- *    That is the time leaf's rate, or the pvclock's where the leaf has none or
- *    the kernel could not use it at boot.  Xen trims the pvclock's, so there it
- *    has to be off by more;
- *  - Xen vouched for the TSC at boot and no longer does, as it is native and
- *    the host is not reliable, or the mode has changed: unstable;
- *  - else the verdict is what it was.  That it is emulated now and was native
- *    before is no change.
- *
- * The incarnation is not looked at: it says that the domain was resumed, and
- * the caller knows.
+ *  - The frequency differs from that at boot: unstable, whoever guarantees the TSC,
+ *    as everything in the kernel that reads the TSC uses the old frequency. Where the
+ *    time leaf does not say, the pvclock does, which has to be off by more.
+ *  - The TSC was reliable and is not any more: unstable.
+ *  - Else the verdict is what it was. That the TSC is emulated now and was not before
+ *    does not matter, nor does the incarnation.
  *
  * Context: any; pure.
  *
- * Return: the verdict, with the row that the facts meet now, the reason, and
- * the rate (kHz) now, 0 if it is not known.
+ * Return: the decision, with the rule that the facts meet now and the frequency now.
  */
-struct xen_tsc_judgement
-xen_tsc_judge_again(const struct xen_tsc_facts *promised,
-		    const struct xen_tsc_facts *found)
+struct xen_tsc_decision xen_tsc_reevaluate(const struct xen_tsc_decision *boot,
+					   const struct xen_tsc_facts *facts,
+					   enum xen_tsc_request request)
 {
-	struct xen_tsc_judgement was = xen_tsc_judge(promised);
-	struct xen_tsc_judgement is = xen_tsc_judge(found);
-	bool by_leaf = was.khz == promised->khz && found->khz;
+	struct xen_tsc_decision now = xen_tsc_evaluate(facts, request);
+	u64 ppm = boot->exact && now.exact ? XEN_TSC_CHANGE_PPM : XEN_TSC_PLAUSIBLE_PPM;
 
-	is.khz = by_leaf ? found->khz : found->pvclock_khz;
-
-	if (is.khz && !xen_tsc_khz_close(is.khz, was.khz,
-					 by_leaf ? XEN_TSC_KHZ_CHANGE_PPM :
-						   XEN_TSC_KHZ_TOLERANCE_PPM)) {
-		is.verdict = XEN_TSC_UNSTABLE;
-		is.reason = "its rate is not what it was at boot";
-	} else if (was.verdict == XEN_TSC_RELIABLE &&
-		   is.verdict != XEN_TSC_RELIABLE) {
-		is.verdict = XEN_TSC_UNSTABLE;
-	} else {
-		is.verdict = was.verdict;
+	if (now.khz && boot->khz && !xen_tsc_khz_close(now.khz, boot->khz, ppm)) {
+		now.verdict = XEN_TSC_UNSTABLE;
+		now.reason = "its frequency is not what it was at boot";
+	} else if (boot->verdict == XEN_TSC_RELIABLE && now.verdict != XEN_TSC_RELIABLE) {
+		now.verdict = XEN_TSC_UNSTABLE;
+	} else if (now.verdict != boot->verdict) {
+		now.verdict = boot->verdict;
+		now.reason = boot->reason;
 	}
 
-	return is;
+	return now;
 }
 
 /**

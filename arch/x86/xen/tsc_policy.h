@@ -10,17 +10,17 @@
 enum xen_tsc_domain {
 	XEN_TSC_DOM0,
 	XEN_TSC_PV,
-	XEN_TSC_HVM,			/* PVH included */
+	XEN_TSC_HVM,			/* including PVH */
 };
 
 enum xen_tsc_request {
-	XEN_TSC_AUTO,			/* judge by the facts */
+	XEN_TSC_AUTO,			/* decide by the facts */
 	XEN_TSC_ON,			/* reliable, whatever the facts */
-	XEN_TSC_OFF,			/* never reliable */
+	XEN_TSC_OFF,			/* do what the kernel does without a policy */
 };
 
 enum xen_tsc_verdict {
-	XEN_TSC_RELIABLE,		/* use it, as tsc=reliable would */
+	XEN_TSC_RELIABLE,		/* use it as tsc=reliable would */
 	XEN_TSC_UNVERIFIED,		/* leave it to the kernel's own checks */
 	XEN_TSC_UNSTABLE,		/* do not use it */
 };
@@ -29,65 +29,59 @@ enum xen_tsc_verdict {
  * struct xen_tsc_facts - all that the policy looks at
  * @xen_major:		major version of Xen
  * @xen_minor:		minor version of Xen
+ * @impostor:		KVM's CPUID signature beside Xen's
  * @largest_leaf:	largest Xen CPUID leaf, counted from the first
- * @emulated:		time leaf: RDTSC traps, Xen computes its result
+ * @emulated:		time leaf: RDTSC traps, and Xen computes its result
  * @host_reliable:	time leaf: Xen found the host's TSC to be reliable
  * @mode:		time leaf: XEN_CPUID_TSC_MODE_*
- * @khz:		time leaf: rate of the TSC this domain sees
+ * @khz:		time leaf: frequency of the TSC that this domain sees, in kHz
  * @incarnation:	time leaf: counts restores and migrations, from 1
- * @pvclock_khz:	rate of the TSC by the vCPU's pvclock, 0 if unknown
+ * @host_khz:		time leaf: frequency of the host's TSC, in kHz
+ * @pvclock_khz:	frequency of the TSC by the vCPU's pvclock in kHz, 0 if unknown
  * @itsc:		CPUID 0x80000007 EDX[8], the invariant TSC, is visible
+ * @named:		clocksource=tsc or tsc=reliable is on the command line
  * @domain:		kind of domain
- * @request:		what the administrator asks for
  *
- * The fields of the time leaf are zero if @largest_leaf is below
- * XEN_TSC_TIME_LEAF.
+ * The fields of the time leaf are zero if @largest_leaf is below XEN_TSC_TIME_LEAF.
  */
 struct xen_tsc_facts {
 	u16 xen_major;
 	u16 xen_minor;
+	bool impostor;
 	u32 largest_leaf;
 	bool emulated;
 	bool host_reliable;
 	u32 mode;
 	u32 khz;
 	u32 incarnation;
+	u32 host_khz;
 	u32 pvclock_khz;
 	bool itsc;
+	bool named;
 	enum xen_tsc_domain domain;
-	enum xen_tsc_request request;
 };
 
 /**
- * struct xen_tsc_rule - a row of the policy's table
- * @row:	its number, from 1
- * @verdict:	the verdict where the row applies and the request is auto
+ * struct xen_tsc_decision - what the policy says
+ * @rule:	name of the rule that the facts meet
+ * @verdict:	the verdict
  * @reason:	why, for the log
+ * @khz:	frequency to use for the TSC, in kHz; 0 if unknown
+ * @exact:	@khz is the time leaf's, not the pvclock's
  */
-struct xen_tsc_rule {
-	unsigned int row;
-	enum xen_tsc_verdict verdict;
-	const char *reason;
-};
-
-/**
- * struct xen_tsc_judgement - what the policy says
- * @rule:	the row that the facts meet
- * @verdict:	the verdict, with the request taken into account
- * @reason:	why, for the log
- * @khz:	the rate of the TSC to run on
- */
-struct xen_tsc_judgement {
-	const struct xen_tsc_rule *rule;
+struct xen_tsc_decision {
+	const char *rule;
 	enum xen_tsc_verdict verdict;
 	const char *reason;
 	u32 khz;
+	bool exact;
 };
 
-struct xen_tsc_judgement xen_tsc_judge(const struct xen_tsc_facts *facts);
-struct xen_tsc_judgement
-xen_tsc_judge_again(const struct xen_tsc_facts *promised,
-		    const struct xen_tsc_facts *found);
+struct xen_tsc_decision xen_tsc_evaluate(const struct xen_tsc_facts *facts,
+					 enum xen_tsc_request request);
+struct xen_tsc_decision xen_tsc_reevaluate(const struct xen_tsc_decision *boot,
+					   const struct xen_tsc_facts *facts,
+					   enum xen_tsc_request request);
 bool xen_tsc_parse_request(const char *arg, enum xen_tsc_request *request);
 
 const char *xen_tsc_mode_name(u32 mode);

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Watchdog for a TSC that is called reliable, and what happens when it is not.
+ *
+ * The clocksource watchdog ignores such a TSC. But it can jump while the guest runs,
+ * for example if the host was suspended (S3), run at another frequency after a migration, or
+ * differ between vCPUs. So each vCPU compares it with the pvclock, and with what the
+ * others found: when Xen's timer is programmed the pvclock is read anyway, and the
+ * TSC with it. The end of the timer interrupt compares the two. So the watchdog
+ * reads no clock of its own, which would trap where Xen emulates RDTSC.
+ *
+ * A TSC that fails is demoted, in this order:
+ *
+ *   IN USE   -> LEAVING  in xen_tsc_demote(), from the timer interrupt or from the
+ *                        resume path in stop_machine(): sched_clock continues on the
+ *                        pvclock. Nothing is printed or queued here, since
+ *                        timekeeping may be suspended.
+ *   LEAVING  -> LEFT     in xen_tsc_kick(), from timer interrupts: each one queues
+ *                        the work item that marks the TSC unstable, and has the
+ *                        scheduler run, until timekeeping uses the xen clocksource.
+ *
+ * There is no way back.
+ */
+#define pr_fmt(fmt) "xen: " fmt
+
+#include <linux/cpufeature.h>
+#include <linux/nmi.h>
+#include <linux/percpu.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/seqlock.h>
+#include <linux/spinlock.h>
+#include <linux/time64.h>
+#include <linux/workqueue.h>
+
+#include <asm/current.h>
+#include <asm/msr.h>
+#include <asm/tsc.h>
+#include <asm/xen/hypervisor.h>
+
+#include <xen/interface/xen.h>
+#include <xen/xen.h>
+#include <xen/xen-ops.h>
+
+#include <trace/events/xen_tsc.h>
+
+#include "sched_clock.h"
+#include "tsc.h"
+#include "tsc_skew.h"
+
+/*
+ * How old the reference can get. It follows the drift of the two clocks, and is the
+ * time over which a wrong frequency adds up.
+ */
+#define XEN_TSC_REFERENCE_NS	(10LL * NSEC_PER_SEC)
+/* How long to wait for the core to switch to the xen clocksource */
+#define XEN_TSC_KICK_NS		(10ULL * NSEC_PER_SEC)
+
+/*
+ * Where only the administrator calls the TSC reliable the host may have no constant
+ * TSC. There Xen rescales the pvclock every second, by up to 500 ppm and more, and
+ * half a second is far below what a suspended host makes of it.
+ */
+static const struct xen_tsc_tolerance xen_tsc_loose = {
+	.ns		= NSEC_PER_SEC / 2,
+	.drift_shift	= 10,
+};
+
+/*
+ * Where Xen guarantees the TSC the pvclock is a linear function of it that is never
+ * corrected, or both are computed from Xen's own time. The frequency is known to 1 kHz,
+ * so 1 GHz and up drift by 1 ppm at most; 4 ppm are tolerated. What remains is the
+ * skew between pCPUs that Xen has found at its boot, which is of microseconds.
+ */
+static const struct xen_tsc_tolerance xen_tsc_tight = {
+	.ns		= 10 * NSEC_PER_MSEC,
+	.drift_shift	= 18,
+};
+
+static const struct xen_tsc_tolerance *xen_tsc_tolerance __read_mostly = &xen_tsc_loose;
+
+/* What all samples are compared with; serialized by the lock, read without it */
+static struct {
+	seqcount_latch_t seq;
+	struct xen_tsc_sample sample[2];
+} xen_tsc_reference = {
+	.seq = SEQCNT_LATCH_ZERO(xen_tsc_reference.seq),
+};
+
+static DEFINE_RAW_SPINLOCK(xen_tsc_lock);
+
+/* The latest sample of a CPU, and the one before that, which was good */
+static DEFINE_PER_CPU(struct xen_tsc_sample, xen_tsc_latest);
+static DEFINE_PER_CPU(struct xen_tsc_sample, xen_tsc_good);
+
+/* The next timer interrupt has to queue the work item */
+static bool xen_tsc_work_needed __read_mostly;
+
+/* Why the TSC was demoted, or NULL, and how far off it was (ns) */
+static const char *xen_tsc_demoted_reason;
+static s64 xen_tsc_demoted_skew;
+/* And when, by sched_clock */
+static u64 xen_tsc_demoted_at;
+
+/**
+ * xen_tsc_demotion - describe why the TSC was demoted
+ * @text: where to put it
+ * @size: of @text, in bytes
+ *
+ * Context: any.
+ *
+ * Return: false if the TSC was not demoted.
+ */
+bool xen_tsc_demotion(char *text, size_t size)
+{
+	const char *reason = READ_ONCE(xen_tsc_demoted_reason);
+	s64 skew = READ_ONCE(xen_tsc_demoted_skew);
+
+	if (!reason)
+		return false;
+
+	if (skew)
+		scnprintf(text, size, "%s by %lld ms", reason, div_s64(skew, NSEC_PER_MSEC));
+	else
+		strscpy(text, reason, size);
+
+	return true;
+}
+
+/*
+ * What cannot be done with interrupts off or timekeeping suspended. Also, the timer of
+ * the clocksource watchdog takes the lock of mark_tsc_unstable() with interrupts on.
+ */
+static void xen_tsc_work_fn(struct work_struct *work)
+{
+	xen_tsc_report();
+	if (READ_ONCE(xen_tsc_demoted_reason))
+		mark_tsc_unstable("Xen guest demotion");
+}
+
+static DECLARE_WORK(xen_tsc_work, xen_tsc_work_fn);
+
+/**
+ * xen_tsc_demote - stop using the TSC
+ * @now: this moment
+ * @value: where sched_clock continues, see xen_sched_clock_use_pvclock()
+ * @reason: shown to users
+ * @skew: how far the TSC is off (ns), 0 if that is not the reason
+ *
+ * When it returns sched_clock reads the pvclock, even if another CPU was first.
+ *
+ * Context: interrupts off, in stop_machine(), a system suspend or the timer interrupt.
+ * Takes a lock.
+ */
+void xen_tsc_demote(const struct xen_tsc_sample *now, u64 value, const char *reason,
+		    s64 skew)
+{
+	raw_spin_lock(&xen_tsc_lock);
+	if (!xen_tsc_demoted_reason) {
+		xen_sched_clock_use_pvclock(now, value);
+		trace_xen_tsc_demote(value, skew);
+		WRITE_ONCE(xen_tsc_demoted_skew, skew);
+		WRITE_ONCE(xen_tsc_demoted_reason, reason);
+		xen_tsc_demoted_at = value;
+		WRITE_ONCE(xen_tsc_work_needed, true);
+	}
+	raw_spin_unlock(&xen_tsc_lock);
+}
+
+/**
+ * xen_tsc_queue_report - have xen_tsc_report() called soon
+ *
+ * Context: any.
+ */
+void xen_tsc_queue_report(void)
+{
+	WRITE_ONCE(xen_tsc_work_needed, true);
+}
+
+/* Can timekeeping still use a TSC that was demoted? The core may have to stay on it. */
+static bool xen_tsc_is_leaving(void)
+{
+	return READ_ONCE(xen_tsc_demoted_reason) && !xen_clocksource_is_used() &&
+	       xen_sched_clock() - xen_tsc_demoted_at < XEN_TSC_KICK_NS;
+}
+
+/*
+ * Timekeeping leaves the TSC in threads. But on a TSC that was set back time stands
+ * still, the tick does nothing, and a busy task would keep its CPU until the TSC has
+ * caught up. Do the tick's job here.
+ */
+static void xen_tsc_kick(void)
+{
+	schedule_work(&xen_tsc_work);
+
+	if (xen_tsc_is_leaving()) {
+		set_tsk_need_resched(current);
+		set_preempt_need_resched();
+	} else {
+		WRITE_ONCE(xen_tsc_work_needed, false);
+	}
+}
+
+/*
+ * Not in dom0, which sees the TSC of real CPUs across S3. tsc_clocksource_reliable is
+ * set from the feature after xen_time_init() only.
+ */
+static bool xen_tsc_is_watched(void)
+{
+	return !xen_initial_domain() &&
+	       (tsc_clocksource_reliable || boot_cpu_has(X86_FEATURE_TSC_RELIABLE)) &&
+	       !check_tsc_unstable() && xen_tsc_tolerance && !xen_tsc_demoted_reason;
+}
+
+/**
+ * xen_tsc_watchdog_disable - do not check the TSC, as xen_tsc_reliable=off asks for
+ *
+ * Context: boot.
+ */
+void __init xen_tsc_watchdog_disable(void)
+{
+	xen_tsc_tolerance = NULL;
+}
+
+/**
+ * xen_tsc_watchdog_tighten - expect what Xen guarantees
+ *
+ * Context: boot.
+ */
+void __init xen_tsc_watchdog_tighten(void)
+{
+	xen_tsc_tolerance = &xen_tsc_tight;
+}
+
+/**
+ * xen_sched_clock_can_use_tsc - is the TSC good enough for sched_clock?
+ *
+ * Context: boot, after tsc_early_init().
+ *
+ * Return: true if the TSC is called reliable, and will be watched.
+ */
+bool __init xen_sched_clock_can_use_tsc(void)
+{
+	return xen_tsc_is_watched() && tsc_khz;
+}
+
+/**
+ * xen_tsc_watchdog_read - read the pvclock, and keep the sample for the watchdog
+ * @ns: set to the pvclock, in ns
+ *
+ * Context: interrupts off.
+ *
+ * Return: false, without a read, if the TSC is not watched.
+ */
+bool xen_tsc_watchdog_read(u64 *ns)
+{
+	struct xen_tsc_sample *sample = this_cpu_ptr(&xen_tsc_latest);
+
+	if (!xen_tsc_is_watched())
+		return false;
+
+	xen_tsc_read_sample(sample);
+	*ns = sample->pvclock;
+
+	return true;
+}
+
+static struct xen_tsc_sample xen_tsc_get_reference(void)
+{
+	struct xen_tsc_sample sample;
+	unsigned int seq;
+
+	do {
+		seq = raw_read_seqcount_latch(&xen_tsc_reference.seq);
+		sample = xen_tsc_reference.sample[seq & 1];
+	} while (raw_read_seqcount_latch_retry(&xen_tsc_reference.seq, seq));
+
+	return sample;
+}
+
+/* Under the lock, or where no other CPU can do it */
+static void xen_tsc_set_reference(const struct xen_tsc_sample *sample)
+{
+	raw_write_seqcount_latch(&xen_tsc_reference.seq);
+	xen_tsc_reference.sample[0] = *sample;
+	raw_write_seqcount_latch(&xen_tsc_reference.seq);
+	xen_tsc_reference.sample[1] = *sample;
+}
+
+/* Replace the reference, unless another CPU has done so since @old was read */
+static void xen_tsc_replace_reference(const struct xen_tsc_sample *old,
+				      const struct xen_tsc_sample *new)
+{
+	raw_spin_lock(&xen_tsc_lock);
+	if (xen_tsc_reference.sample[0].pvclock == old->pvclock)
+		xen_tsc_set_reference(new);
+	raw_spin_unlock(&xen_tsc_lock);
+}
+
+/* What sched_clock should say at @now, if it was right at @then */
+static u64 xen_tsc_continued_from(const struct xen_tsc_sample *then,
+				  const struct xen_tsc_sample *now)
+{
+	return xen_sched_clock_at(then) + now->pvclock - then->pvclock;
+}
+
+/* Either clock may be the wrong one, but the pvclock is Xen's own */
+static void xen_tsc_failed(const struct xen_tsc_sample *reference,
+			   const struct xen_tsc_sample *now, s64 skew)
+{
+	const struct xen_tsc_sample *good = this_cpu_ptr(&xen_tsc_good);
+	u64 value = xen_sched_clock_at(now);
+	u64 other = xen_tsc_continued_from(reference, now);
+
+	/* Do not go backwards: neither behind this CPU's past, nor behind the others */
+	if ((s64)(other - value) > 0)
+		value = other;
+	if (good->pvclock) {
+		other = xen_tsc_continued_from(good, now);
+		if ((s64)(other - value) > 0)
+			value = other;
+	}
+
+	xen_tsc_demote(now, value, "TSC and pvclock moved apart", skew);
+	/* Nothing was stuck for the time of a forward jump */
+	touch_all_softlockup_watchdogs();
+}
+
+static void xen_tsc_check(const struct xen_tsc_sample *now)
+{
+	struct xen_tsc_sample reference = xen_tsc_get_reference();
+	s64 elapsed = now->pvclock - reference.pvclock;
+	s64 skew;
+
+	if (!reference.pvclock) {
+		/* A CPU that comes second compares at its next interrupt */
+		xen_tsc_replace_reference(&reference, now);
+		return;
+	}
+
+	skew = xen_tsc_skew(&reference, now, xen_tsc_mult(tsc_khz));
+	trace_xen_tsc_sample(now->tsc, now->pvclock, skew);
+	if (!xen_tsc_skew_tolerated(skew, elapsed, xen_tsc_tolerance)) {
+		xen_tsc_failed(&reference, now, skew);
+		return;
+	}
+
+	__this_cpu_write(xen_tsc_good.tsc, now->tsc);
+	__this_cpu_write(xen_tsc_good.pvclock, now->pvclock);
+	if (elapsed > XEN_TSC_REFERENCE_NS)
+		xen_tsc_replace_reference(&reference, now);
+}
+
+/**
+ * xen_tsc_watchdog - check this CPU's latest sample
+ *
+ * Context: Xen's timer interrupt, after the timers, which have read the sample.
+ */
+void xen_tsc_watchdog(void)
+{
+	struct xen_tsc_sample *latest = this_cpu_ptr(&xen_tsc_latest);
+
+	if (unlikely(READ_ONCE(xen_tsc_work_needed)))
+		xen_tsc_kick();
+
+	if (!latest->pvclock || !xen_tsc_is_watched())
+		return;
+
+	xen_tsc_check(latest);
+	latest->pvclock = 0;
+}
+
+/**
+ * xen_tsc_watchdog_reset - forget all samples
+ *
+ * The first CPU to take one afterwards sets the reference for the others.
+ *
+ * Context: one CPU, interrupts off; after a suspend, over which both clocks may have
+ * changed.
+ */
+void xen_tsc_watchdog_reset(void)
+{
+	const struct xen_tsc_sample none = { };
+	unsigned int cpu;
+
+	xen_tsc_set_reference(&none);
+	for_each_possible_cpu(cpu) {
+		per_cpu(xen_tsc_latest, cpu) = none;
+		per_cpu(xen_tsc_good, cpu) = none;
+	}
+}
