@@ -30,7 +30,7 @@ export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help boot check lab suites debug fuzz soak bench lab-mutants prefixes picture
-.PHONY: kernel kernels probes other-kernels all-kernels series deb apply clean distclean
+.PHONY: kernel kernels probes parts other-kernels all-kernels series deb apply clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -79,7 +79,7 @@ boot:
 
 check:
 	@scripts/setup check
-	@$(MAKE) -s probes other-kernels
+	@$(MAKE) -s probes parts other-kernels
 	@MUTANT= python3 -m pytest lab/tests
 
 lab:
@@ -143,6 +143,11 @@ probes:
 	@scripts/kernel $(KERNEL) none probe
 	@scripts/kernel $(KERNEL)
 	@scripts/kernel $(KERNEL) probe
+
+# Those with a part of the series and those before it only
+parts:
+	@scripts/kernel $(KERNEL) part=fixes probe
+	@scripts/kernel $(KERNEL) part=watchdog
 
 # The series on all kernels that it is for.  Of one that cannot be had any more the
 # tests are skipped.

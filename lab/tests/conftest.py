@@ -54,6 +54,7 @@ ORDER = (
     "gain",
     "nohz",
     "window",
+    "parts",
     "hibernate",
     "cost",
     "trusted",
