@@ -1,66 +1,73 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What tools/xen-clock says in a guest against all that is known of that guest."""
+"""The output of tools/xen-clock in a guest against all that is known of that guest."""
 
 from __future__ import annotations
 
 import json
 
-from lab.expect import Expectation
+from lab.expect import NAMES_TSC, Expectation
 from lab.judge_sysfs import MODES
 from lab.witness import Report
 
 # A dom0 in mode default: what its kernel makes of the host's TSC
-DOM0 = {"untrusted": ("unverified", 6), "trusted": ("reliable", 5)}
+DOM0 = {
+    "untrusted": ("unverified", "unreliable-host"),
+    "trusted": ("reliable", "native"),
+}
+
+
+def names_tsc(report: Report) -> bool:
+    return bool(set(NAMES_TSC) & set(report.values.get("before.cmdline", "").split()))
 
 
 def judge_foresight(old: Report, new: Report) -> list[str]:
     """What a kernel without the series would decide is what one with it has decided.
 
-    Of two guests on one host and in one mode; a busy Xen can calibrate the pvclock
-    of either badly, which is row 3.
+    Of two guests on one host and in one mode.  If only one of them names the TSC on its
+    command line, the verdicts can differ.
     """
     if not new.verdicts:
         return ["the kernel has decided nothing"]
     would = json.loads(old.words("xen-clock.before"))["verdict"]
     decided = new.verdicts[0]
-    names = ("verdict", "row", "reason")
-    seen, wanted = ([str(told[name]) for name in names] for told in (would, decided))
-    if would["by"] != "policy" or (
-        seen != wanted and new.rates_agree and old.rates_agree
-    ):
-        return [f"xen-clock says {would}, the kernel has decided {wanted}"]
+    same = names_tsc(old) == names_tsc(new)
+    names = ("rule", "verdict", "reason") if same else ("rule",)
+    if would["by"] != "policy" or any(would[name] != decided[name] for name in names):
+        return [f"xen-clock says {would}, the kernel has decided {decided.groupdict()}"]
     return []
 
 
 def judge_dom0(text: str, host: str, by: str) -> list[str]:
     """The same for dom0: xen-clock's document against what is right there."""
-    told = json.loads(text)
-    seen = (told["domain"], *(told["verdict"][key] for key in ("verdict", "row", "by")))
+    said = json.loads(text)
+    names = ("verdict", "rule", "by")
+    seen = (said["domain"], *(said["verdict"][name] for name in names))
     wanted = ("PV dom0", *DOM0[host], by)
     return [] if seen == wanted else [f"xen-clock: {seen}, expected {wanted}: {text}"]
 
 
 def judge_tool(report: Report, expected: Expectation, *, patched: bool) -> list[str]:
-    """Where the kernel has no verdict, the tool has that of a kernel that would."""
-    told = json.loads(report.words("xen-clock.after"))
+    """If the kernel has no verdict, the tool has that of a kernel with the series."""
+    said = json.loads(report.words("xen-clock.after"))
     leaf = report.time_leaf("after")
     version = f"{report.fact('after.xen_major')}.{report.fact('after.xen_minor')}"
-    verdict, clocksource = told["verdict"], told["clocksource"]
+    verdict, clocksource = said["verdict"], said["clocksource"]
     pairs = {
-        "xen_version": (".".join(told["xen_version"].split(".")[:2]), version),
-        "patched": (told["patched"], patched),
+        "xen_version": (".".join(said["xen_version"].split(".")[:2]), version),
+        "patched": (said["patched"], patched),
         "time_leaf": (
-            told["time_leaf"],
+            said["time_leaf"],
             {
                 "mode": MODES[leaf.mode],
                 "mode_number": leaf.mode,
                 "emulated": leaf.emulated,
                 "host_reliable": leaf.host_reliable,
-                "khz": leaf.khz,
+                "frequency_khz": leaf.khz,
+                "host_frequency_khz": int(report.fact("after.host_khz")),
                 "incarnation": leaf.incarnation,
             },
         ),
-        "invariant_tsc": (told["invariant_tsc"], report.fact("after.itsc") == "1"),
+        "invariant_tsc": (said["invariant_tsc"], report.fact("after.itsc") == "1"),
         "clocksource": (clocksource["current"], report.fact("after.clocksource")),
         "available": (
             sorted(clocksource["available"]),
@@ -68,23 +75,19 @@ def judge_tool(report: Report, expected: Expectation, *, patched: bool) -> list[
         ),
     }
     if patched:
-        stable = report.fact("after.stable") == "1"
         pairs |= {
             "verdict": (verdict["verdict"], report.fact("after.sysfs.verdict")),
-            "row": (str(verdict["row"]), report.fact("after.sysfs.row")),
             "reason": (verdict["reason"], report.fact("after.sysfs.reason")),
             "by": (verdict["by"], "kernel"),
-            "sched_clock": (
-                told["sched_clock"],
-                {"source": report.sched_clock, "stable": stable},
-            ),
+            "demotions": (str(said["demotions"]), report.fact("after.sysfs.demotions")),
         }
     else:
         pairs |= {
             "verdict": (verdict["verdict"], expected.verdict),
-            "row": (verdict["row"], expected.row),
             "by": (verdict["by"], "policy"),
+            "demotions": (said["demotions"], None),
         }
+    pairs["rule"] = (verdict["rule"], expected.rule)
     return [
         f"xen-clock: {name} is {seen}, expected {wanted}"
         for name, (seen, wanted) in pairs.items()

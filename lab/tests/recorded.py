@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Recorded guests, and tools/xen-clock to look at them."""
+"""Recorded guests, and tools/xen-clock to run in them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from lab.tests.tree import silent
 
 SOURCE = TOP / "tools" / "xen-clock"
 OUT = LAB / "tool"
-# What make is told for each build
+# The variables of make for each build
 BUILDS: dict[str, list[str]] = {"static": [], "shared": ["STATIC=0"], "san": ["SAN=1"]}
 
 POLICY = (TOP / "arch/x86/xen/tsc_policy.c").read_text()
 RULES = {
-    int(row): (verdict.lower(), reason)
-    for row, verdict, reason in re.findall(
-        r'\{ (\d+), XEN_TSC_(\w+), "([^"]+)" \}', POLICY
+    name: (verdict.lower(), reason)
+    for name, verdict, reason in re.findall(
+        r'\] = \{\s+"([\w-]+)", XEN_TSC_(\w+),\s+"([^"]+)"\s+\}', POLICY
     )
 }
 KHZ = 2596128
@@ -42,7 +42,7 @@ Done = subprocess.CompletedProcess[str]
 
 @dataclasses.dataclass(frozen=True)
 class Guest:
-    """What Xen and the kernel of a guest say."""
+    """What Xen and the kernel say of a guest."""
 
     kind: str = "PV"
     version: tuple[int, int, str] = (4, 17, ".7")
@@ -50,10 +50,13 @@ class Guest:
     flags: int = 1
     mode: int = 0
     khz: int = KHZ
+    host_khz: int = KHZ
     incarnation: int = 1
     pvclock_khz: int = KHZ
     itsc: bool = False
     dom0: bool = False
+    kvm: bool = False
+    cmdline: str = "console=hvc0"
     clocksource: str = "xen"
     # /sys/hypervisor/tsc/
     kernel: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -65,9 +68,12 @@ class Guest:
             (base, 0, base + self.largest, 0x566E6558, 0x65584D4D, 0x4D4D566E),
             (base + 1, 0, major << 16 | minor, 0, 0, 0),
             (base + 3, 0, self.flags, self.mode, self.khz, self.incarnation),
+            (base + 3, 2, self.host_khz, 0, 0, 0),
             (0x80000000, 0, 0x80000008, 0, 0, 0),
             (0x80000007, 0, 0, 0, 0, int(self.itsc) << 8),
         ]
+        if self.kvm:
+            leaves.append((base + 0x100, 0, base + 1, 0x4B4D564B, 0x564B4D56, 0x4D))
         return "".join(" ".join(map(hex, leaf)) + "\n" for leaf in leaves)
 
     def files(self) -> dict[str, str]:
@@ -82,6 +88,7 @@ class Guest:
             "sys/hypervisor/version/extra": extra,
             f"{sources}/current_clocksource": self.clocksource,
             f"{sources}/available_clocksource": "xen tsc ",
+            "proc/cmdline": self.cmdline,
             "proc/cpuinfo": f"processor\t: 0\ncpu MHz\t\t: {mhz}",
             "proc/xen/capabilities": "control_d" if self.dom0 else "",
         }
@@ -98,39 +105,37 @@ PATCHED = Guest(
         "emulated": "1",
         "host_reliable": "0",
         "frequency_khz": str(KHZ),
+        "host_frequency_khz": str(KHZ),
         "incarnation": "2",
         "verdict": "reliable",
-        "row": "4",
-        "reason": "emulated at a constant rate, also across migration",
-        "request": "auto",
-        "sched_clock": "TSC",
-        "sched_clock_stable": "1",
-        "resumes": "1",
+        "reason": RULES["emulated"][1],
         "demotions": "0",
-        "last_demotion": "none",
     },
 )
 
-ROWS = [
-    (1, Guest(version=(3, 4, ".4"))),
-    (2, Guest(largest=2)),
-    (3, Guest(pvclock_khz=2600000)),
-    (3, Guest(khz=0)),
-    (4, Guest()),
-    (4, Guest(mode=1, kind="PVH")),
-    (5, Guest(flags=2)),
-    (6, Guest(flags=0, khz=0, dom0=True)),
-    (6, Guest(flags=2, mode=1)),
-    (7, Guest(flags=2, mode=2, itsc=True, kind="HVM")),
-    (8, Guest(flags=2, mode=2)),
-    (8, Guest(flags=0, mode=2, itsc=True)),
-    (9, Guest(flags=4, mode=3, version=(4, 11, ".4"))),
-    (10, Guest(mode=7)),
+MET = [
+    ("impostor", Guest(kvm=True)),
+    ("old-xen", Guest(version=(3, 4, ".4"))),
+    ("no-leaf", Guest(largest=2)),
+    ("frequency", Guest(pvclock_khz=KHZ * 94 // 100)),
+    ("frequency", Guest(khz=0)),
+    ("emulated", Guest()),
+    ("emulated", Guest(mode=1, kind="PVH")),
+    ("emulated", Guest(pvclock_khz=KHZ * 96 // 100)),
+    ("native", Guest(flags=2)),
+    ("native", Guest(flags=2, khz=0, dom0=True)),
+    ("unreliable-host", Guest(flags=0, khz=0, dom0=True)),
+    ("unreliable-host", Guest(flags=2, mode=1)),
+    ("invariant", Guest(flags=2, mode=2, itsc=True, kind="HVM")),
+    ("invariant-unchecked", Guest(flags=0, mode=2, itsc=True)),
+    ("never-emulated", Guest(flags=2, mode=2)),
+    ("pvrdtscp", Guest(flags=4, mode=3, version=(4, 11, ".4"))),
+    ("unknown-mode", Guest(mode=7)),
 ]
 
 
 class Tool:
-    """The three builds, and recorded guests for them to look at."""
+    """The three builds, and recorded guests for them to run in."""
 
     def __init__(self, place: Path) -> None:
         self.place = place

@@ -14,9 +14,9 @@ import pytest
 
 from lab.tests.recorded import (
     COMMANDS,
+    MET,
     OUT,
     PATCHED,
-    ROWS,
     RULES,
     SOURCE,
     Guest,
@@ -45,55 +45,112 @@ def test_static(built: None) -> None:
     assert "INTERP" not in said
 
 
-def test_all_rows() -> None:
-    assert {row for row, _ in ROWS} == set(RULES) == set(range(1, 11))
+def test_all_rules() -> None:
+    assert RULES and {rule for rule, _ in MET} == set(RULES)
 
 
-@pytest.mark.parametrize(("row", "guest"), ROWS)
-def test_unpatched(tool: Tool, row: int, guest: Guest) -> None:
-    verdict, reason = RULES[row]
+@pytest.mark.parametrize(("rule", "guest"), MET)
+def test_unpatched(tool: Tool, rule: str, guest: Guest) -> None:
+    verdict, reason = RULES[rule]
     text = one_line(good(tool(guest)))
-    assert f"would with the series: {verdict}, row {row}: {reason}" in text
+    assert f"a patched kernel would say: {verdict}: {reason} (rule {rule})" in text
     assert "without the series" in text
     [said] = documents(tool(guest, "--json"))
     assert said["verdict"] == {
         "verdict": verdict,
+        "rule": rule,
         "reason": reason,
-        "row": row,
         "by": "policy",
     }
-    assert (said["time_leaf"] is None) == (row == 2)
-    assert said["resumes"] is said["sched_clock"]["stable"] is None
+    assert (said["time_leaf"] is None) == (rule == "no-leaf")
+    assert said["demotions"] is None
+
+
+@pytest.mark.parametrize("words", ["clocksource=tsc", "tsc=unstable tsc=reliable"])
+def test_named(tool: Tool, words: str) -> None:
+    guest = Guest(flags=2, mode=2, cmdline=f"ro {words} quiet")
+    assert "unverified: named on the command line (rule never-emulated)" in one_line(
+        good(tool(guest))
+    )
+
+
+@pytest.mark.parametrize(
+    "words", ["clocksource=tsc clocksource=xen", "xclocksource=tsc", "tsc=nowatchdog"]
+)
+def test_not_named(tool: Tool, words: str) -> None:
+    guest = Guest(flags=2, mode=2, cmdline=f"ro {words} quiet")
+    assert documents(tool(guest, "--json"))[0]["verdict"]["verdict"] == "unstable"
 
 
 def test_patched(tool: Tool) -> None:
     text = one_line(good(tool(PATCHED)))
     assert "with the series time leaf" in text and "would" not in text
-    assert f"verdict reliable, row 4: {RULES[4][1]}" in text
-    assert "mode default, TSC emulated, 2596128 kHz" in text
+    assert f"verdict reliable: {RULES['emulated'][1]} (rule emulated)" in text
+    assert "mode default, TSC emulated, 2596128 kHz, incarnation 2;" in text
+    assert "host's TSC not known to be reliable, 2596128 kHz" in text
     assert "clocksource tsc, of xen tsc" in text
-    assert "scheduler clock TSC, stable" in text
-    assert "resumes 1 since the boot, TSC never given up" in text
     [said] = documents(tool(PATCHED, "--json"))
     assert said["verdict"]["by"] == "kernel" and said["time_leaf"]["incarnation"] == 2
+    assert said["time_leaf"]["host_frequency_khz"] == 2596128
+    assert said["demotions"] == 0 and said["at_risk"] is False
+
+
+def decided(verdict: str, reason: str, demotions: int = 0) -> dict[str, str]:
+    """What a kernel with the series says."""
+    return {
+        **PATCHED.kernel,
+        "verdict": verdict,
+        "reason": reason,
+        "demotions": str(demotions),
+    }
 
 
 def test_kernel_wins(tool: Tool) -> None:
     """What the kernel says is shown, even where the policy would say otherwise."""
-    why = "it jumped by -15000 ms and there was no suspend"
-    kernel = {
-        **PATCHED.kernel,
-        "verdict": "unstable",
-        "reason": why,
-        "demotions": "1",
-        "last_demotion": why,
-        "sched_clock": "pvclock",
-        "sched_clock_stable": "0",
-    }
-    text = one_line(good(tool(Guest(kernel=kernel))))
-    assert f"verdict unstable, row 4: {why}" in text
-    assert f"given up because {why}" in text and "pvclock, filtered" in text
-    assert "booted again" in text
+    why = "TSC and pvclock moved apart by -15000 ms"
+    text = one_line(good(tool(Guest(kernel=decided("unstable", why, 1)))))
+    assert f"verdict unstable: {why} (rule emulated)" in text
+    assert "demoted" in text and "rebooted" in text and "WARNING" not in text
+
+
+NAMED = "named on the command line"
+OFF = "xen_tsc_reliable=off"
+ON = "xen_tsc_reliable=on"
+NATIVE = Guest(flags=2, mode=2, clocksource="tsc")
+HOST = Guest(flags=0, clocksource="tsc")
+
+
+@pytest.mark.parametrize(
+    ("guest", "kernel", "words"),
+    [
+        # Nobody has asked Xen, or nobody minds what it said
+        (NATIVE, {}, "a migration can change it: drop clocksource=tsc"),
+        (NATIVE, decided("unstable", RULES["never-emulated"][1]), "a migration"),
+        (NATIVE, decided("unverified", NAMED), "drop clocksource=tsc"),
+        (NATIVE, decided("unverified", OFF), "drop clocksource=tsc"),
+        (NATIVE, decided("reliable", ON), "drop clocksource=tsc"),
+        (HOST, {}, "Xen does not guarantee it"),
+        (HOST, decided("unverified", RULES["unreliable-host"][1]), "not guarantee it"),
+        # These can be relied on, or check it themselves, or do not use it
+        (Guest(clocksource="tsc"), {}, ""),
+        (PATCHED, decided("unverified", OFF), ""),
+        (dataclasses.replace(HOST, dom0=True), {}, ""),
+        (Guest(flags=2, mode=2), {}, ""),
+    ],
+)
+def test_at_risk(tool: Tool, guest: Guest, kernel: dict[str, str], words: str) -> None:
+    """A TSC that is in use and not guaranteed is what the first line is about."""
+    guest = dataclasses.replace(guest, kernel=kernel)
+    text = good(tool(guest))
+    [said] = documents(tool(guest, "--json"))
+    metric = f"xen_clock_at_risk {int(bool(words))}"
+    assert metric in good(tool(guest, "metrics")).splitlines()
+    assert said["at_risk"] is bool(words)
+    assert words in said["advice"]
+    first, last = "WARNING" if words else "Xen ", "MONO" if words else "advice"
+    assert text.startswith(first)
+    assert any(last in line for line in text.splitlines()[-3:])
+    assert text.count("WARNING") + text.count("advice") == 1
 
 
 @pytest.mark.parametrize(
@@ -111,7 +168,7 @@ def test_domain(tool: Tool, guest: Guest, words: str) -> None:
 
 
 def test_advice_is_short(tool: Tool) -> None:
-    for _, guest in ROWS:
+    for _, guest in MET:
         for source in ("xen", "tsc"):
             text = good(tool(dataclasses.replace(guest, clocksource=source)))
             assert len(text.splitlines()) <= 24
@@ -131,7 +188,7 @@ def test_not_under_xen(tool: Tool, command: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "words"),
     [
         (["wach"], "unknown command 'wach'"),
         ([""], "unknown command ''"),
@@ -154,10 +211,10 @@ def test_not_under_xen(tool: Tool, command: list[str]) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
-def test_wrong_usage(tool: Tool, arguments: list[str], told: str) -> None:
+def test_wrong_usage(tool: Tool, arguments: list[str], words: str) -> None:
     done = tool(PATCHED, *arguments)
     assert done.returncode == 2 and not done.stdout
-    assert told in done.stderr and "try xen-clock --help" in done.stderr
+    assert words in done.stderr and "try xen-clock --help" in done.stderr
 
 
 def test_help_and_version(tool: Tool) -> None:
@@ -184,10 +241,10 @@ def test_disk_full(tool: Tool, command: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cpuid", "told"),
+    ("cpuid", "words"),
     [(None, "No such file"), ("0x40000000 0 zero\n", "cpuid:1: not six numbers")],
 )
-def test_unreadable_leaves(tool: Tool, cpuid: str | None, told: str) -> None:
+def test_unreadable_leaves(tool: Tool, cpuid: str | None, words: str) -> None:
     env = tool.record(PATCHED)
     Path(env["XEN_CLOCK_CPUID"]).unlink()
     if cpuid:
@@ -195,11 +252,11 @@ def test_unreadable_leaves(tool: Tool, cpuid: str | None, told: str) -> None:
     done = subprocess.run(
         [OUT / "san" / "xen-clock"], env=env, capture_output=True, text=True
     )
-    assert done.returncode == 1 and told in done.stderr and not done.stdout
+    assert done.returncode == 1 and words in done.stderr and not done.stdout
 
 
 def test_nonsense_in_a_file(tool: Tool) -> None:
-    guest = Guest(kernel={**PATCHED.kernel, "resumes": "many"})
+    guest = Guest(kernel={**PATCHED.kernel, "demotions": "many"})
     done = tool(guest)
     assert done.returncode == 1 and "'many', which is no number" in done.stderr
 
@@ -240,12 +297,13 @@ def test_metrics(tool: Tool) -> None:
     for line in (
         "xen_clock_up 1",
         "xen_clock_tsc_frequency_hertz 2596128000",
+        "xen_clock_tsc_host_frequency_hertz 2596128000",
         'xen_clock_tsc_verdict{verdict="reliable"} 1',
         'xen_clock_clocksource{clocksource="tsc"} 1',
-        "xen_clock_resumes_total 1",
+        "xen_clock_demotions_total 0",
     ):
         assert line in lines
-    assert "resumes" not in tool(Guest(), "metrics").stdout
+    assert "demotions" not in tool(Guest(), "metrics").stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -4,7 +4,7 @@
 
 #include "xen-clock.h"
 
-/* Small enough for percentiles to tell something, long enough to be timed */
+/* Small enough for percentiles to be of use, long enough to be timed */
 #define BATCH	20
 
 enum {

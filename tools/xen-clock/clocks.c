@@ -100,15 +100,15 @@ void costs_measure(struct costs *costs)
 	costs->null_ns = cost(CLOCKS + 1);
 
 	/*
-	 * What the vDSO saves is the entry into the kernel.  A ratio would not
-	 * do: where RDTSC traps both pay for that, and it costs more.
+	 * What the vDSO saves is the entry into the kernel. A ratio says nothing: if
+	 * RDTSC traps, both pay for that, and it costs more.
 	 */
 	costs->vdso = costs->clock_ns[CLOCK_NR_MONOTONIC] <
 		      costs->syscall_ns - costs->null_ns / 2;
 }
 
 /* The TSC and RAW at one moment: the narrowest of some attempts */
-static void look(u64 *tsc, s64 *raw)
+static void sample(u64 *tsc, s64 *raw)
 {
 	u64 before, after, narrowest = 0;
 	s64 now;
@@ -126,16 +126,16 @@ static void look(u64 *tsc, s64 *raw)
 	}
 }
 
-/* The rate of the TSC by the kernel's clock, over a fifth of a second */
+/* The frequency of the TSC by the kernel's clock, over a fifth of a second */
 u32 tsc_khz_measure(void)
 {
 	const struct timespec pause = { .tv_nsec = 200 * NSEC_PER_MSEC };
 	u64 tsc_start, tsc_end;
 	s64 raw_start, raw_end;
 
-	look(&tsc_start, &raw_start);
+	sample(&tsc_start, &raw_start);
 	nanosleep(&pause, NULL);
-	look(&tsc_end, &raw_end);
+	sample(&tsc_end, &raw_end);
 	if (raw_end <= raw_start)
 		return 0;
 

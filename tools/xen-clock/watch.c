@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Looks at all clocks, from all CPUs, for as long as it is told to */
+/* Sample all clocks on all CPUs, and report what is wrong */
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -10,13 +10,13 @@
 
 #include "watch.h"
 
-/* Files and CPUID are looked at no more often, as they cost more than clocks */
+/* Files and CPUID are read less often, as they cost more than clocks */
 #define SLOW_NS			NSEC_PER_SEC
-/* How long a look may take, and how often that is tried */
+/* How long a sample may take, and how often that is tried */
 #define NARROW_NS		(2 * NSEC_PER_MSEC)
 #define ATTEMPTS		5
-/* A rate is told again when it has changed by more */
-#define TELL_PPM		500
+/* A frequency is printed again when it has changed by more */
+#define CHANGE_PPM		500
 
 static struct {
 	pthread_mutex_t lock;		/* guards all that follows, and the output */
@@ -25,10 +25,10 @@ static struct {
 	bool json;
 	s64 interval;
 	struct totals totals;
-	struct look last;		/* of any CPU */
-	struct look anchor;		/* the last that tells of leaps */
+	struct clock_sample last;		/* of any CPU */
+	struct clock_sample anchor;		/* the last that was checked for jumps */
 	bool anchored;
-	struct pace pace;		/* of the first CPU */
+	struct tsc_pace pace;		/* of the first CPU */
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 struct watcher {
@@ -37,21 +37,22 @@ struct watcher {
 	bool first;
 };
 
-/* MONOTONIC first and last, so that it is known how long all took */
-static void look_take(struct look *look, int cpu)
+/* MONOTONIC first and last, to know how long all took */
+static void sample_take(struct clock_sample *sample, int cpu)
 {
 	int i;
 
-	look->cpu = cpu;
-	look->clock[CLOCK_NR_MONOTONIC] = clock_now(CLOCK_MONOTONIC);
-	look->tsc = tsc_now();
+	sample->cpu = cpu;
+	sample->clock[CLOCK_NR_MONOTONIC] = clock_now(CLOCK_MONOTONIC);
+	sample->tsc = tsc_now();
 	for (i = 0; i < CLOCKS; i++)
 		if (i != CLOCK_NR_MONOTONIC)
-			look->clock[i] = clock_now(clocks[i].id);
-	look->width = clock_now(CLOCK_MONOTONIC) - look->clock[CLOCK_NR_MONOTONIC];
+			sample->clock[i] = clock_now(clocks[i].id);
+	sample->width = clock_now(CLOCK_MONOTONIC) - sample->clock[CLOCK_NR_MONOTONIC];
 }
 
-static void found_step(const struct look *before, const struct look *now, int nr, s64 ns)
+static void found_step(const struct clock_sample *before,
+		       const struct clock_sample *now, int nr, s64 ns)
 {
 	if (ns <= 0)
 		return;
@@ -59,63 +60,63 @@ static void found_step(const struct look *before, const struct look *now, int nr
 	state.totals.steps[nr]++;
 	if (ns > state.totals.biggest[nr])
 		state.totals.biggest[nr] = ns;
-	out_step(state.json, before, now, nr, ns);
+	print_step(state.json, before, now, nr, ns);
 }
 
 /* As the lock is held, no other CPU can have read the clocks in between */
-static void check_steps(const struct look *now)
+static void check_steps(const struct clock_sample *now)
 {
 	int i;
 
-	for (i = 0; state.totals.looks && i < CLOCKS; i++)
-		found_step(&state.last, now, i, look_step(&state.last, now, i));
+	for (i = 0; state.totals.samples && i < CLOCKS; i++)
+		found_step(&state.last, now, i, clock_backwards(&state.last, now, i));
 	/* MONOTONIC was read twice */
 	found_step(now, now, CLOCK_NR_MONOTONIC, -now->width);
 
 	state.last = *now;
 	state.last.clock[CLOCK_NR_MONOTONIC] += now->width;
-	state.totals.looks++;
+	state.totals.samples++;
 }
 
-static void found_leap(const struct look *now, const char *what, s64 ns)
+static void found_jump(const struct clock_sample *now, const char *what, s64 ns)
 {
 	if (!ns)
 		return;
 
-	state.totals.leaps++;
-	out_leap(state.json, now, what, ns);
+	state.totals.jumps++;
+	print_jump(state.json, now, what, ns);
 }
 
-static void check_leaps(const struct look *now, struct pace *pace)
+static void check_jumps(const struct clock_sample *now, struct tsc_pace *pace)
 {
 	int i;
 
 	/* COARSE is late by a tick, whatever its length */
 	for (i = 0; state.anchored && i < CLOCKS; i++)
-		if (i != CLOCK_NR_COARSE && !look_step(&state.anchor, now, i))
-			found_leap(now, clocks[i].label, look_leap(&state.anchor, now, i));
+		if (i != CLOCK_NR_COARSE && !clock_backwards(&state.anchor, now, i))
+			found_jump(now, clocks[i].label, clock_jump(&state.anchor, now, i));
 	state.anchor = *now;
 	state.anchored = true;
 
-	found_leap(now, "tsc", pace_leap(pace, now));
+	found_jump(now, "tsc", tsc_pace_jump(pace, now));
 }
 
 /*
- * A look during which something else ran, or a clock leapt, is no measure of how
- * they relate: then look again.
+ * A sample during which something else ran, or a clock jumped, says nothing about how
+ * the clocks relate: then take another one.
  */
-static void look_at_all(int cpu, struct pace *pace)
+static void sample_all(int cpu, struct tsc_pace *pace)
 {
-	struct look look;
+	struct clock_sample sample;
 	int i;
 
 	for (i = 0; i < ATTEMPTS; i++) {
-		look_take(&look, cpu);
-		check_steps(&look);
-		if (look.width >= 0 && look.width < NARROW_NS)
+		sample_take(&sample, cpu);
+		check_steps(&sample);
+		if (sample.width >= 0 && sample.width < NARROW_NS)
 			break;
 	}
-	check_leaps(&look, pace);
+	check_jumps(&sample, pace);
 }
 
 static void pause_between(void)
@@ -137,14 +138,14 @@ static void pause_between(void)
 static void *watch_cpu(void *argument)
 {
 	struct watcher *watcher = argument;
-	struct pace pace = { };
+	struct tsc_pace pace = { };
 
 	pthread_mutex_lock(&state.lock);
 	for (; !state.stop; pause_between()) {
-		/* Where a CPU was offline for a while its threads have moved */
+		/* The threads of a CPU that goes offline are moved to others */
 		if (sched_getcpu() != watcher->cpu && !cpus_pin(watcher->cpu))
 			continue;
-		look_at_all(watcher->cpu, &pace);
+		sample_all(watcher->cpu, &pace);
 		if (watcher->first)
 			state.pace = pace;
 	}
@@ -153,7 +154,7 @@ static void *watch_cpu(void *argument)
 	return NULL;
 }
 
-/* How much faster MONOTONIC runs than the TSC that ticks with its own rate */
+/* How much faster MONOTONIC runs than a TSC at its nominal frequency */
 static double ppm_of(double khz, const struct guest *guest)
 {
 	u32 own = guest->facts.khz ?: guest->facts.pvclock_khz;
@@ -161,28 +162,28 @@ static double ppm_of(double khz, const struct guest *guest)
 	return khz > 0 && own ? (own / khz - 1) * 1e6 : NAN;
 }
 
-static void tell_rate(const struct guest *guest, double *told)
+static void report_frequency(const struct guest *guest, double *reported)
 {
-	double khz = pace_khz(&state.pace);
+	double khz = tsc_pace_khz(&state.pace);
 	s64 elapsed = state.pace.last.clock[CLOCK_NR_MONOTONIC] -
 		      state.pace.first.clock[CLOCK_NR_MONOTONIC];
 
 	if (khz <= 0 || elapsed < NSEC_PER_SEC / 2)
 		return;
-	if (*told > 0 && fabs(khz / *told - 1) * 1e6 < TELL_PPM)
+	if (*reported > 0 && fabs(khz / *reported - 1) * 1e6 < CHANGE_PPM)
 		return;
 
-	out_rate(state.json, khz, ppm_of(khz, guest));
-	*told = khz;
+	print_frequency(state.json, khz, ppm_of(khz, guest));
+	*reported = khz;
 }
 
-/* Until a signal, the time is up, or nobody can be told any more */
-static void look_slowly(struct guest *was, const sigset_t *signals, s64 end)
+/* Until a signal, the time is up, or nothing can be printed any more */
+static void watch_slowly(struct guest *was, const sigset_t *signals, s64 end)
 {
 	s64 now, pause = state.interval > SLOW_NS ? state.interval : SLOW_NS;
 	struct timespec timeout;
 	struct guest is;
-	double told = 0;
+	double reported = 0;
 	bool failed;
 
 	do {
@@ -195,10 +196,10 @@ static void look_slowly(struct guest *was, const sigset_t *signals, s64 end)
 
 		guest_read(&is);
 		pthread_mutex_lock(&state.lock);
-		state.totals.changes += guest_changes(state.json, was, &is);
-		/* Right after a move it would be neither host's */
+		state.totals.changes += print_changes(state.json, was, &is);
+		/* Just after a migration it would be neither host's */
 		if (is.facts.incarnation == was->facts.incarnation)
-			tell_rate(&is, &told);
+			report_frequency(&is, &reported);
 		failed = ferror(stdout);
 		pthread_mutex_unlock(&state.lock);
 		*was = is;
@@ -248,10 +249,10 @@ int watch(const struct guest *guest, const struct options *options)
 
 	state.json = options->json;
 	state.interval = options->interval_ms * NSEC_PER_MSEC;
-	out_start(state.json, cpus.count, options->interval_ms);
+	print_start(state.json, cpus.count, options->interval_ms);
 	begin_watching(watchers, &cpus);
-	look_slowly(&was, &signals,
-		    options->seconds ? begin + (s64)options->seconds * NSEC_PER_SEC : 0);
+	watch_slowly(&was, &signals,
+		     options->seconds ? begin + (s64)options->seconds * NSEC_PER_SEC : 0);
 
 	pthread_mutex_lock(&state.lock);
 	state.stop = true;
@@ -260,10 +261,10 @@ int watch(const struct guest *guest, const struct options *options)
 	for (i = 0; i < cpus.count; i++)
 		pthread_join(watchers[i].thread, NULL);
 
-	khz = pace_khz(&state.pace);
-	out_totals(state.json, &state.totals,
-		   (double)(clock_now(CLOCK_MONOTONIC) - begin) / NSEC_PER_SEC, khz,
-		   ppm_of(khz, &was));
+	khz = tsc_pace_khz(&state.pace);
+	print_totals(state.json, &state.totals,
+		     (double)(clock_now(CLOCK_MONOTONIC) - begin) / NSEC_PER_SEC, khz,
+		     ppm_of(khz, &was));
 	free(watchers);
 	free(cpus.number);
 

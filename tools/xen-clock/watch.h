@@ -2,45 +2,22 @@
 #ifndef XEN_CLOCK_WATCH_H
 #define XEN_CLOCK_WATCH_H
 
-#include "xen-clock.h"
-
-/* All clocks as one CPU reads them, one after the other */
-struct look {
-	s64 clock[CLOCKS];
-	s64 width;			/* how long that took */
-	u64 tsc;
-	int cpu;
-};
-
-/* How the TSC of one CPU relates to MONOTONIC */
-struct pace {
-	struct look first, last;	/* since the last leap */
-	unsigned int looks;
-};
+#include "watch_detect.h"
 
 struct totals {
-	unsigned long looks, leaps, changes;
-	unsigned long steps[CLOCKS];
+	unsigned long samples, jumps, changes;
+	unsigned long steps[CLOCKS];	/* how often a clock went backwards */
 	s64 biggest[CLOCKS];
 };
 
-/* watch_check.c: pure */
-s64 look_step(const struct look *before, const struct look *now, int nr);
-s64 look_leap(const struct look *before, const struct look *now, int nr);
-s64 pace_leap(struct pace *pace, const struct look *now);
-double pace_khz(const struct pace *pace);
-
-/* watch_guest.c */
-unsigned int guest_changes(bool json, const struct guest *was, const struct guest *is);
-
-/* watch_out.c: one line for each event */
-void out_start(bool json, unsigned int cpus, unsigned long interval_ms);
-void out_step(bool json, const struct look *before, const struct look *now, int nr,
-	      s64 ns);
-void out_leap(bool json, const struct look *now, const char *what, s64 ns);
-void out_change(bool json, const char *what, const char *from, const char *to);
-void out_rate(bool json, double khz, double ppm);
-void out_totals(bool json, const struct totals *totals, double seconds, double khz,
-		double ppm);
+/* watch_print.c: one line for each event */
+void print_start(bool json, unsigned int cpus, unsigned long interval_ms);
+void print_step(bool json, const struct clock_sample *before,
+		const struct clock_sample *now, int nr, s64 ns);
+void print_jump(bool json, const struct clock_sample *now, const char *what, s64 ns);
+unsigned int print_changes(bool json, const struct guest *was, const struct guest *is);
+void print_frequency(bool json, double khz, double ppm);
+void print_totals(bool json, const struct totals *totals, double seconds, double khz,
+		  double ppm);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <linux/compiler.h>
 #include <linux/kernel.h>
+#include <linux/time64.h>
 #include <linux/types.h>
 
 #include "tsc_policy.h"
@@ -15,18 +16,15 @@
 
 #define XEN_CLOCK_VERSION	"1.0"
 
-#define NSEC_PER_SEC		1000000000LL
-#define NSEC_PER_MSEC		1000000LL
-
 enum xen_clock_exit {
 	EXIT_OK,
 	EXIT_TROUBLE,			/* something could not be read or written */
 	EXIT_USAGE,
 	EXIT_NO_XEN,
-	EXIT_STEP_BACK,			/* watch saw one */
+	EXIT_STEP_BACK,			/* watch saw a clock go backwards */
 };
 
-/* options.c */
+/* main.c */
 struct options {
 	unsigned int given;		/* those with a number, by index */
 	bool json;
@@ -35,63 +33,59 @@ struct options {
 	unsigned long reads;
 };
 
-/* say.c */
+/* util.c: errors, files in /sys and /proc, and the CPUs that this program may run on */
+#define LINE_SIZE		256
+
+struct cpus {
+	unsigned int count;
+	int *number;
+};
+
 __printf(1, 2) void complain(const char *format, ...);
 __printf(1, 2) __noreturn void die(const char *format, ...);
 int finish(int status);
-
-/* files.c: lines of /sys and /proc */
-#define LINE_SIZE		256
 bool read_line(const char *path, char line[LINE_SIZE]);
 bool read_number(const char *path, unsigned long *number);
 bool read_field(const char *path, const char *name, char line[LINE_SIZE]);
+bool read_option(const char *name, char value[LINE_SIZE]);
+void cpus_read(struct cpus *cpus);
+bool cpus_pin(int cpu);
 
-/* leaves.c: CPUID as Xen wants this guest to see it */
+/* cpuid.c: CPUID as Xen wants this guest to see it */
 bool leaves_recorded(void);
 void leaves_open(const char *type);
 bool leaves_are_pv(void);
 struct xen_cpuid leaves_read(u32 leaf, u32 subleaf);
 u32 leaves_xen_base(void);
+bool leaves_show_kvm(void);
 
-/* xen.c: what is known of this guest */
-enum sched_stable {
-	SCHED_UNKNOWN,
-	SCHED_STABLE,
-	SCHED_UNSTABLE,
-};
-
+/* guest.c: what Xen and the kernel say of this guest */
 struct guest {
 	bool xen;
 	bool patched;			/* the kernel has /sys/hypervisor/tsc/ */
 	bool has_leaf;
 	char version[LINE_SIZE];
 	char domain[LINE_SIZE];
-	struct xen_tsc_facts facts;	/* as the policy wants them */
+	struct xen_tsc_facts facts;
 	char clocksource[LINE_SIZE];
 	char available[LINE_SIZE];
 
 	/* Of patched kernels only, empty or 0 elsewhere */
 	char verdict[LINE_SIZE];
 	char reason[LINE_SIZE];
-	char request[LINE_SIZE];
-	char sched_clock[LINE_SIZE];
-	char last_demotion[LINE_SIZE];
-	unsigned long row;
-	enum sched_stable sched_stable;
-	unsigned long resumes;
 	unsigned long demotions;
 };
 
-void guest_read(struct guest *guest);
-
-/* decide.c */
 struct decision {
-	bool by_kernel;			/* else it is what the series would say */
+	bool by_kernel;			/* else it is what a patched kernel would say */
 	const char *verdict;
 	const char *reason;
-	unsigned long row;
+	const char *rule;		/* that the facts meet now */
+	bool guaranteed;		/* by that rule */
+	bool at_risk;			/* time is read from a TSC that is not guaranteed */
 };
 
+void guest_read(struct guest *guest);
 struct decision decide(const struct guest *guest);
 
 /* clocks.c */
@@ -126,19 +120,6 @@ void null_syscall(void);
 void costs_measure(struct costs *costs);
 u32 tsc_khz_measure(void);
 
-/* cpus.c */
-struct cpus {
-	unsigned int count;
-	int *number;
-};
-
-void cpus_read(struct cpus *cpus);
-bool cpus_pin(int cpu);
-
-/* advice.c */
-const char *advice(const struct guest *guest, const struct decision *decision,
-		   const struct costs *costs);
-
 /* json.c */
 struct json {
 	FILE *file;
@@ -153,12 +134,18 @@ void json_integer(struct json *json, const char *key, long long value);
 void json_float(struct json *json, const char *key, double value);
 void json_null(struct json *json, const char *key);
 
-/* out_*.c */
+/* summary.c */
+const char *advice(const struct guest *guest, const struct decision *decision,
+		   const struct costs *costs);
 void text_summary(const struct guest *guest, const struct costs *costs);
+
+/* summary_json.c */
 void json_summary(const struct guest *guest, const struct costs *costs);
+
+/* metrics.c */
 void metrics(const struct guest *guest, const struct costs *costs);
 
-/* The commands */
+/* watch.c, bench.c */
 int watch(const struct guest *guest, const struct options *options);
 int bench(const struct options *options);
 

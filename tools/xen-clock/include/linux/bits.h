@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One bit of a register */
-#ifndef XEN_CLOCK_BITS_H
-#define XEN_CLOCK_BITS_H
+#ifndef _LINUX_BITS_H
+#define _LINUX_BITS_H
 
 #define BIT(nr)		(1u << (nr))
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* In the kernel strcasecmp() is here, too */
-#ifndef XEN_CLOCK_STRING_H
-#define XEN_CLOCK_STRING_H
+#ifndef _LINUX_STRING_SHIM_H
+#define _LINUX_STRING_SHIM_H
 
+/* The kernel has strcasecmp() here, too */
 #include <string.h>
 #include <strings.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What Xen and the kernel say of this guest */
+/* What Xen and the kernel say of this guest, and the verdict on its TSC */
 #include <string.h>
 
 #include <linux/bits.h>
@@ -58,6 +58,16 @@ static void read_leaf(struct guest *guest, u32 base)
 	facts->mode = regs.ebx;
 	facts->khz = regs.ecx;
 	facts->incarnation = regs.edx;
+	facts->host_khz = leaves_read(base + XEN_TSC_TIME_LEAF, 2).eax;
+}
+
+/* Does the administrator name the TSC? */
+static bool is_named(void)
+{
+	char value[LINE_SIZE];
+
+	return (read_option("clocksource", value) && !strcmp(value, "tsc")) ||
+	       (read_option("tsc", value) && !strcmp(value, "reliable"));
 }
 
 static bool is_dom0(void)
@@ -95,47 +105,40 @@ static u32 parse_mhz(const char *text)
 }
 
 /*
- * The rate by the pvclock, which unpatched kernels take for the CPU's.  Where
- * there is a PIT or CPUID says more, an HVM guest's kernel may show the latter:
- * then the clocks tell.  What is not known counts as what the leaf says.
+ * The frequency by the pvclock, which the kernel takes for the CPU's unless the time leaf
+ * has a plausible one. An unpatched kernel of an HVM guest may have asked a PIT or CPUID
+ * instead: then compare the clocks. If all else fails it is that of the leaf.
  */
-static void read_pvclock_khz(struct xen_tsc_facts *facts)
+static void read_pvclock_khz(struct guest *guest)
 {
-	static u32 measured;
-	u32 khz = 0, gap;
+	struct xen_tsc_facts *facts = &guest->facts;
+	u32 khz = 0, difference;
 	char line[LINE_SIZE];
+	static u32 measured;
 
 	if (read_field("/proc/cpuinfo", "cpu MHz", line))
 		khz = parse_mhz(line);
-	gap = khz > facts->khz ? khz - facts->khz : facts->khz - khz;
-	if (!leaves_recorded() && facts->domain == XEN_TSC_HVM && gap > facts->khz / 2000) {
-		/* Once will do, also for watch */
+	difference = khz > facts->khz ? khz - facts->khz : facts->khz - khz;
+	if (!leaves_recorded() && !guest->patched && facts->domain == XEN_TSC_HVM &&
+	    difference > facts->khz / 2000) {
+		/* Once is enough, also for watch */
 		if (!measured)
 			measured = tsc_khz_measure();
 		khz = measured;
 	}
 
-	facts->pvclock_khz = khz ?: facts->khz;
+	facts->pvclock_khz = khz ?: facts->khz ?: facts->host_khz;
 }
 
 /* Only kernels with the series have these */
 static void read_kernel(struct guest *guest)
 {
-	unsigned long stable;
-
 	guest->patched = read_line(TSC "verdict", guest->verdict);
 	if (!guest->patched)
 		return;
 
 	read_line(TSC "reason", guest->reason);
-	read_line(TSC "request", guest->request);
-	read_line(TSC "sched_clock", guest->sched_clock);
-	read_line(TSC "last_demotion", guest->last_demotion);
-	read_number(TSC "row", &guest->row);
-	read_number(TSC "resumes", &guest->resumes);
 	read_number(TSC "demotions", &guest->demotions);
-	if (read_number(TSC "sched_clock_stable", &stable))
-		guest->sched_stable = stable ? SCHED_STABLE : SCHED_UNSTABLE;
 }
 
 void guest_read(struct guest *guest)
@@ -160,11 +163,42 @@ void guest_read(struct guest *guest)
 	read_domain(guest, type);
 	read_version(guest, base);
 	read_leaf(guest, base);
+	guest->facts.impostor = leaves_show_kvm();
 	guest->facts.itsc = itsc_visible();
-	guest->facts.request = XEN_TSC_AUTO;
+	guest->facts.named = is_named();
 	read_kernel(guest);
-	if (!guest->patched)
-		read_pvclock_khz(&guest->facts);
+	read_pvclock_khz(guest);
 	read_line(CLOCKSOURCE "current_clocksource", guest->clocksource);
 	read_line(CLOCKSOURCE "available_clocksource", guest->available);
+}
+
+/* A dom0 always checks the TSC itself */
+static bool is_at_risk(const struct guest *guest, const struct decision *decision)
+{
+	bool trusted = !strcmp(decision->verdict, "reliable") ||
+		       !strcmp(decision->reason, "xen_tsc_reliable=off");
+
+	return guest->facts.domain != XEN_TSC_DOM0 && !strcmp(guest->clocksource, "tsc") &&
+	       !(trusted && decision->guaranteed);
+}
+
+/* The kernel's own verdict, or what it would be with the series */
+struct decision decide(const struct guest *guest)
+{
+	struct xen_tsc_decision policy = xen_tsc_evaluate(&guest->facts, XEN_TSC_AUTO);
+	struct decision decision = {
+		.by_kernel	= guest->patched,
+		.verdict	= xen_tsc_verdict_name(policy.verdict),
+		.reason		= policy.reason,
+		.rule		= policy.rule,
+		.guaranteed	= policy.verdict == XEN_TSC_RELIABLE,
+	};
+
+	if (guest->patched) {
+		decision.verdict = guest->verdict;
+		decision.reason = guest->reason;
+	}
+	decision.at_risk = is_at_risk(guest, &decision);
+
+	return decision;
 }

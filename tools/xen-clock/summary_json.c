@@ -26,7 +26,8 @@ static void time_leaf(struct json *json, const struct guest *guest)
 	json_integer(json, "mode_number", facts->mode);
 	json_bool(json, "emulated", facts->emulated);
 	json_bool(json, "host_reliable", facts->host_reliable);
-	json_integer(json, "khz", facts->khz);
+	json_integer(json, "frequency_khz", facts->khz);
+	json_integer(json, "host_frequency_khz", facts->host_khz);
 	json_integer(json, "incarnation", facts->incarnation);
 	json_end(json, '}');
 }
@@ -46,28 +47,6 @@ static void clocksource(struct json *json, const struct guest *guest)
 	json_end(json, '}');
 }
 
-/* What only a patched kernel knows is null elsewhere */
-static void kernel(struct json *json, const struct guest *guest)
-{
-	json_begin(json, "sched_clock", '{');
-	json_string(json, "source", guest->patched ? guest->sched_clock : "pvclock");
-	if (guest->sched_stable == SCHED_UNKNOWN)
-		json_null(json, "stable");
-	else
-		json_bool(json, "stable", guest->sched_stable == SCHED_STABLE);
-	json_end(json, '}');
-
-	optional_string(json, "request", guest->request);
-	optional_string(json, "last_demotion", guest->last_demotion);
-	if (guest->patched) {
-		json_integer(json, "resumes", guest->resumes);
-		json_integer(json, "demotions", guest->demotions);
-	} else {
-		json_null(json, "resumes");
-		json_null(json, "demotions");
-	}
-}
-
 void json_summary(const struct guest *guest, const struct costs *costs)
 {
 	struct decision decision = decide(guest);
@@ -83,14 +62,19 @@ void json_summary(const struct guest *guest, const struct costs *costs)
 	json_bool(&json, "invariant_tsc", guest->facts.itsc);
 	clocksource(&json, guest);
 	json_string(&json, "clock_gettime", costs->vdso ? "vDSO" : "system call");
-	kernel(&json, guest);
+	/* Only a patched kernel knows */
+	if (guest->patched)
+		json_integer(&json, "demotions", guest->demotions);
+	else
+		json_null(&json, "demotions");
 
 	json_begin(&json, "verdict", '{');
 	json_string(&json, "verdict", decision.verdict);
+	json_string(&json, "rule", decision.rule);
 	json_string(&json, "reason", decision.reason);
-	json_integer(&json, "row", decision.row);
 	json_string(&json, "by", decision.by_kernel ? "kernel" : "policy");
 	json_end(&json, '}');
+	json_bool(&json, "at_risk", decision.at_risk);
 
 	json_begin(&json, "read_ns", '{');
 	for (i = 0; i < CLOCKS; i++)

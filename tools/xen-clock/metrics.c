@@ -44,10 +44,9 @@ static void in_words(const struct guest *guest, const struct decision *decision)
 		{ "version", guest->version },
 		{ "domain", guest->domain },
 		{ "tsc_mode", guest->has_leaf ? xen_tsc_mode_name(guest->facts.mode) : "" },
-		{ "sched_clock", guest->patched ? guest->sched_clock : "pvclock" },
 		{ "verdict_by", decision->by_kernel ? "kernel" : "policy" },
+		{ "rule", decision->rule },
 		{ "reason", decision->reason },
-		{ "last_demotion", guest->last_demotion },
 	};
 	unsigned int i;
 
@@ -72,10 +71,12 @@ static void time_leaf(const struct guest *guest)
 
 	plain("tsc_emulated", "gauge", "Whether RDTSC traps to Xen.", facts->emulated);
 	plain("tsc_host_reliable", "gauge",
-	      "Whether Xen takes the TSC of the host for reliable.", facts->host_reliable);
+	      "Whether Xen finds the TSC of the host reliable.", facts->host_reliable);
 	plain("tsc_frequency_hertz", "gauge",
-	      "Rate of the TSC by Xen's time leaf, 0 if it does not tell.",
-	      facts->khz * 1000.0);
+	      "Frequency of the TSC by Xen's time leaf, 0 if unknown.", facts->khz * 1000.0);
+	plain("tsc_host_frequency_hertz", "gauge",
+	      "Frequency of the host's TSC by Xen's time leaf, 0 if unknown.",
+	      facts->host_khz * 1000.0);
 	plain("tsc_incarnation", "gauge",
 	      "Xen's count of restores and migrations, from 1.", facts->incarnation);
 }
@@ -99,29 +100,24 @@ static void verdict(const struct decision *decision)
 {
 	enum xen_tsc_verdict verdict;
 
-	family("tsc_verdict", "gauge", "What the TSC is taken for, 1 for what holds.");
+	family("tsc_verdict", "gauge", "The verdict on the TSC, 1 for the one that holds.");
 	for (verdict = XEN_TSC_RELIABLE; verdict <= XEN_TSC_UNSTABLE; verdict++) {
 		const char *name = xen_tsc_verdict_name(verdict);
 
 		labelled("tsc_verdict", "verdict", name, !strcmp(name, decision->verdict));
 	}
-	plain("tsc_verdict_row", "gauge", "The row of the policy's table.", decision->row);
+	plain("at_risk", "gauge", "Whether time is read from a TSC that is not guaranteed.",
+	      decision->at_risk);
 }
 
-static void kernel(const struct guest *guest)
+static void own_verdict(const struct guest *guest)
 {
-	plain("patched", "gauge", "Whether the kernel judges the TSC itself.",
+	plain("patched", "gauge", "Whether the kernel evaluates the TSC itself.",
 	      guest->patched);
-	if (!guest->patched)
-		return;
-
-	if (guest->sched_stable != SCHED_UNKNOWN)
-		plain("sched_clock_stable", "gauge",
-		      "Whether the scheduler takes its clock as it is.",
-		      guest->sched_stable == SCHED_STABLE);
-	plain("resumes_total", "counter", "Resumes since the boot.", guest->resumes);
-	plain("demotions_total", "counter", "How often the TSC was given up.",
-	      guest->demotions);
+	if (guest->patched)
+		plain("demotions_total", "counter",
+		      "How often the kernel has marked the TSC unstable since the boot.",
+		      guest->demotions);
 }
 
 static void prices(const struct costs *costs)
@@ -129,12 +125,12 @@ static void prices(const struct costs *costs)
 	int i;
 
 	plain("vdso", "gauge", "Whether clock_gettime needs no system call.", costs->vdso);
-	family("read_duration_seconds", "gauge", "What one clock_gettime takes.");
+	family("read_duration_seconds", "gauge", "How long one clock_gettime takes.");
 	for (i = 0; i < CLOCKS; i++)
 		labelled("read_duration_seconds", "clock", clocks[i].label,
 			 costs->clock_ns[i] / NSEC_PER_SEC);
 	plain("syscall_duration_seconds", "gauge",
-	      "What one clock_gettime takes as a system call.",
+	      "How long one clock_gettime takes as a system call.",
 	      costs->syscall_ns / NSEC_PER_SEC);
 }
 
@@ -153,6 +149,6 @@ void metrics(const struct guest *guest, const struct costs *costs)
 	      guest->facts.itsc);
 	clocksource(guest);
 	verdict(&decision);
-	kernel(guest);
+	own_verdict(guest);
 	prices(costs);
 }

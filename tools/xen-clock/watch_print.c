@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What watch says: a line for each event, at once */
+/* What watch prints: a line for each event, at once */
 #include <math.h>
+#include <string.h>
 
 #include "watch.h"
 
@@ -39,7 +40,7 @@ static void done(struct json *json)
 	fflush(stdout);
 }
 
-static void print_rate(double khz, double ppm)
+static void frequency_words(double khz, double ppm)
 {
 	printf("TSC at %.3f kHz by MONOTONIC", khz);
 	if (isfinite(ppm))
@@ -48,7 +49,7 @@ static void print_rate(double khz, double ppm)
 	putchar('\n');
 }
 
-void out_start(bool json, unsigned int cpus, unsigned long interval_ms)
+void print_start(bool json, unsigned int cpus, unsigned long interval_ms)
 {
 	if (json) {
 		struct json object = event("start");
@@ -64,8 +65,8 @@ void out_start(bool json, unsigned int cpus, unsigned long interval_ms)
 	fflush(stdout);
 }
 
-void out_step(bool json, const struct look *before, const struct look *now, int nr,
-	      s64 ns)
+void print_step(bool json, const struct clock_sample *before,
+		const struct clock_sample *now, int nr, s64 ns)
 {
 	if (json) {
 		struct json object = event("step_back");
@@ -79,15 +80,15 @@ void out_step(bool json, const struct look *before, const struct look *now, int 
 	}
 
 	stamp();
-	printf("CPU %d: %s steps back by %lld ns from what CPU %d read\n", now->cpu,
+	printf("CPU %d: %s goes backwards by %lld ns from what CPU %d read\n", now->cpu,
 	       clocks[nr].name, (long long)ns, before->cpu);
 	fflush(stdout);
 }
 
-void out_leap(bool json, const struct look *now, const char *what, s64 ns)
+void print_jump(bool json, const struct clock_sample *now, const char *what, s64 ns)
 {
 	if (json) {
-		struct json object = event("leap");
+		struct json object = event("jump");
 
 		json_string(&object, "clock", what);
 		json_string(&object, "against", "monotonic");
@@ -98,11 +99,11 @@ void out_leap(bool json, const struct look *now, const char *what, s64 ns)
 	}
 
 	stamp();
-	printf("CPU %d: %s leaps by %.3f ms against MONOTONIC\n", now->cpu, what, ns / 1e6);
+	printf("CPU %d: %s jumps by %.3f ms against MONOTONIC\n", now->cpu, what, ns / 1e6);
 	fflush(stdout);
 }
 
-void out_change(bool json, const char *what, const char *from, const char *to)
+static void print_change(bool json, const char *what, const char *from, const char *to)
 {
 	if (json) {
 		struct json object = event("change");
@@ -119,7 +120,64 @@ void out_change(bool json, const char *what, const char *from, const char *to)
 	fflush(stdout);
 }
 
-void out_rate(bool json, double khz, double ppm)
+static bool changed(bool json, const char *what, const char *from, const char *to)
+{
+	if (!strcmp(from, to))
+		return false;
+
+	print_change(json, what, from, to);
+
+	return true;
+}
+
+static bool changed_number(bool json, const char *what, unsigned long from,
+			   unsigned long to)
+{
+	char before[32], after[32];
+
+	snprintf(before, sizeof(before), "%lu", from);
+	snprintf(after, sizeof(after), "%lu", to);
+
+	return changed(json, what, before, after);
+}
+
+/* Returns the number of changes */
+unsigned int print_changes(bool json, const struct guest *was, const struct guest *is)
+{
+	struct decision before = decide(was), after = decide(is);
+	const struct {
+		const char *what, *from, *to;
+	} words[] = {
+		{ "clocksource", was->clocksource, is->clocksource },
+		{ "mode", xen_tsc_mode_name(was->facts.mode),
+		  xen_tsc_mode_name(is->facts.mode) },
+		{ "verdict", before.verdict, after.verdict },
+		{ "rule", before.rule, after.rule },
+		{ "reason", before.reason, after.reason },
+	};
+	const struct {
+		const char *what;
+		unsigned long from, to;
+	} numbers[] = {
+		{ "emulated", was->facts.emulated, is->facts.emulated },
+		{ "host_reliable", was->facts.host_reliable, is->facts.host_reliable },
+		{ "khz", was->facts.khz, is->facts.khz },
+		{ "host_khz", was->facts.host_khz, is->facts.host_khz },
+		{ "incarnation", was->facts.incarnation, is->facts.incarnation },
+		{ "demotions", was->demotions, is->demotions },
+	};
+	unsigned int i, count = 0;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		count += changed(json, words[i].what, words[i].from, words[i].to);
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		count += changed_number(json, numbers[i].what, numbers[i].from,
+					numbers[i].to);
+
+	return count;
+}
+
+void print_frequency(bool json, double khz, double ppm)
 {
 	if (json) {
 		struct json object = event("rate");
@@ -131,12 +189,12 @@ void out_rate(bool json, double khz, double ppm)
 	}
 
 	stamp();
-	print_rate(khz, ppm);
+	frequency_words(khz, ppm);
 	fflush(stdout);
 }
 
-void out_totals(bool json, const struct totals *totals, double seconds, double khz,
-		double ppm)
+void print_totals(bool json, const struct totals *totals, double seconds, double khz,
+		  double ppm)
 {
 	unsigned long steps = 0;
 	int i;
@@ -149,13 +207,13 @@ void out_totals(bool json, const struct totals *totals, double seconds, double k
 
 		json_bool(&object, "xen", true);
 		json_float(&object, "seconds", seconds);
-		json_integer(&object, "looks", totals->looks);
+		json_integer(&object, "samples", totals->samples);
 		json_integer(&object, "steps_back", steps);
 		json_begin(&object, "biggest_step_back_ns", '{');
 		for (i = 0; i < CLOCKS; i++)
 			json_integer(&object, clocks[i].label, totals->biggest[i]);
 		json_end(&object, '}');
-		json_integer(&object, "leaps", totals->leaps);
+		json_integer(&object, "jumps", totals->jumps);
 		json_integer(&object, "changes", totals->changes);
 		json_float(&object, "tsc_khz", khz);
 		json_float(&object, "monotonic_ppm", ppm);
@@ -163,13 +221,13 @@ void out_totals(bool json, const struct totals *totals, double seconds, double k
 		return;
 	}
 
-	printf("%lu looks in %.1f s: %lu steps back, %lu leaps, %lu changes\n",
-	       totals->looks, seconds, steps, totals->leaps, totals->changes);
+	printf("%lu samples in %.1f s: %lu steps back, %lu jumps, %lu changes\n",
+	       totals->samples, seconds, steps, totals->jumps, totals->changes);
 	for (i = 0; i < CLOCKS; i++)
 		if (totals->steps[i])
-			printf("%s: %lu steps back, the biggest by %lld ns\n", clocks[i].name,
+			printf("%s went backwards %lu times, by up to %lld ns\n", clocks[i].name,
 			       totals->steps[i], (long long)totals->biggest[i]);
 	if (khz > 0)
-		print_rate(khz, ppm);
+		frequency_words(khz, ppm);
 	fflush(stdout);
 }

@@ -28,7 +28,7 @@ static bool parse(const char *line, u32 words[6])
 	return line[strspn(line, " \t\n")] == '\0';
 }
 
-/* Looked up anew each time, so that a test can change it; no leaf is zeroes */
+/* Looked up each time, so that a test can change it; a leaf that is missing is zeroes */
 static struct xen_cpuid recorded(u32 leaf, u32 subleaf)
 {
 	const char *path = getenv("XEN_CLOCK_CPUID");
@@ -57,7 +57,7 @@ static struct xen_cpuid recorded(u32 leaf, u32 subleaf)
 	return regs;
 }
 
-/* Before all others; @type is guest_type, empty if that is not known */
+/* To be called first; @type is guest_type, empty if that is not known */
 void leaves_open(const char *type)
 {
 	if (leaves_recorded())
@@ -87,4 +87,21 @@ u32 leaves_xen_base(void)
 			return leaf;
 
 	return 0;
+}
+
+/* Does KVM show its signature, too, as it does when it claims to be Xen? */
+bool leaves_show_kvm(void)
+{
+	static const char kvm[12] = "KVMKVMKVM";
+	u32 leaf;
+
+	for (leaf = XEN_CPUID_FIRST; leaf < XEN_CPUID_END; leaf += XEN_CPUID_STEP) {
+		struct xen_cpuid regs = leaves_read(leaf, 0);
+		const u32 name[] = { regs.ebx, regs.ecx, regs.edx };
+
+		if (!memcmp(name, kvm, sizeof(kvm)))
+			return true;
+	}
+
+	return false;
 }
