@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libFuzzer drives what the kernel thinks of the TSC, compiled for the host: the
- * policy, the second look, the arithmetic of the guard, and the parser of the
- * boot parameter.  Whatever the input, what they return must hold together.
+ * libFuzzer on the kernel's pure code, compiled for the host: the policy, the arithmetic
+ * of the watchdog, that of sched_clock, and the parser of the boot parameter.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +11,9 @@
 #include <linux/time64.h>
 #include <linux/types.h>
 
+#include "sched_clock.h"
 #include "tsc_policy.h"
-#include "tsc_watch.h"
+#include "tsc_skew.h"
 
 #define MUST(condition)							\
 	do {								\
@@ -43,175 +43,322 @@ static u64 take(struct input *input, size_t size)
 	return value;
 }
 
-/* Mostly a rate that makes sense, as those that do not are soon sorted out */
-static u32 take_khz(struct input *input, u32 near)
+static __int128 magnitude(__int128 value)
 {
-	u8 how = take(input, 1);
-
-	if (how < 64)
-		return take(input, 4);
-
-	return near + (s16)take(input, 2);
-}
-
-static void take_facts(struct input *input, struct xen_tsc_facts *facts)
-{
-	u8 flags = take(input, 1);
-
-	*facts = (struct xen_tsc_facts) {
-		.xen_major = take(input, 1) % 6,
-		.xen_minor = take(input, 1),
-		.largest_leaf = flags & 8 ? take(input, 4) : take(input, 1) % 6,
-		.emulated = flags & 1,
-		.host_reliable = flags & 2,
-		.itsc = flags & 4,
-		.mode = flags & 16 ? take(input, 4) : take(input, 1) % 5,
-		.khz = take_khz(input, 2000000),
-		.incarnation = take(input, 4),
-		.domain = take(input, 1) % 3,
-		.request = take(input, 1) % 3,
-	};
-	facts->pvclock_khz = take_khz(input, facts->khz);
-}
-
-static void check_judgement(const struct xen_tsc_judgement *judgement)
-{
-	MUST(judgement->rule);
-	MUST(judgement->rule->row >= 1 && judgement->rule->row <= 10);
-	MUST(judgement->reason && *judgement->reason);
-	MUST(judgement->verdict <= XEN_TSC_UNSTABLE);
-	MUST(*xen_tsc_verdict_name(judgement->verdict));
-}
-
-static void fuzz_judge(struct input *input)
-{
-	struct xen_tsc_facts facts, other;
-	struct xen_tsc_judgement judgement;
-
-	take_facts(input, &facts);
-	judgement = xen_tsc_judge(&facts);
-	check_judgement(&judgement);
-	MUST(*xen_tsc_mode_name(facts.mode));
-	MUST(judgement.khz == facts.khz || judgement.khz == facts.pvclock_khz);
-
-	switch (facts.request) {
-	case XEN_TSC_ON:
-		MUST(judgement.verdict == XEN_TSC_RELIABLE);
-		break;
-	case XEN_TSC_OFF:
-		MUST(judgement.verdict != XEN_TSC_RELIABLE);
-		break;
-	case XEN_TSC_AUTO:
-		MUST(judgement.verdict == judgement.rule->verdict);
-		if (judgement.verdict != XEN_TSC_RELIABLE)
-			break;
-		MUST(facts.xen_major >= 4);
-		MUST(facts.largest_leaf >= XEN_TSC_TIME_LEAF);
-		MUST(facts.emulated || facts.host_reliable);
-		MUST(facts.mode <= 2);
-		MUST(facts.khz || facts.domain == XEN_TSC_DOM0);
-		break;
-	}
-
-	/* Neither counts for anything */
-	other = facts;
-	other.incarnation = take(input, 4);
-	other.xen_minor = take(input, 1);
-	MUST(xen_tsc_judge(&other).rule == judgement.rule);
+	return value < 0 ? -value : value;
 }
 
 static bool close_to(u64 khz, u64 reference, u64 ppm)
 {
-	u64 gap = khz > reference ? khz - reference : reference - khz;
-
-	return gap * 1000000 <= reference * ppm;
+	return magnitude((__int128)khz - reference) * 1000000 <= (__int128)reference * ppm;
 }
 
-static void fuzz_again(struct input *input)
+/* Mostly close to another one, as frequencies far apart are soon sorted out */
+static u32 take_khz(struct input *input, u32 near)
 {
-	struct xen_tsc_facts promised, found;
-	struct xen_tsc_judgement was, is, again;
-
-	take_facts(input, &promised);
-	was = xen_tsc_judge(&promised);
-	again = xen_tsc_judge_again(&promised, &promised);
-	check_judgement(&again);
-	MUST(again.verdict == was.verdict);
-
-	take_facts(input, &found);
-	found.domain = promised.domain;
-	found.request = promised.request;
-	is = xen_tsc_judge(&found);
-	again = xen_tsc_judge_again(&promised, &found);
-	check_judgement(&again);
-	MUST(again.rule == is.rule);
-	MUST(again.verdict == was.verdict || again.verdict == XEN_TSC_UNSTABLE);
-	MUST(again.khz == found.khz || again.khz == found.pvclock_khz);
-
-	/* What is kept ticks as it did, and is vouched for if it was */
-	if (again.verdict != XEN_TSC_RELIABLE)
-		return;
-	MUST(!again.khz || close_to(again.khz, was.khz, 500));
-	MUST(is.verdict == XEN_TSC_RELIABLE);
-}
-
-static u64 cycles(u64 ns, u32 khz)
-{
-	return (__uint128_t)ns * khz / NSEC_PER_MSEC;
-}
-
-/* A TSC that keeps its rate, until it jumps */
-static void fuzz_watch(struct input *input)
-{
-	struct xen_tsc_look start = { take(input, 8), take(input, 8) };
-	u32 khz = 100000 + take(input, 4) % 9900000;
-	struct xen_tsc_watch watch = { }, before;
-	struct xen_tsc_look look = start;
-	u64 elapsed = 0;
-	s64 gap, jump;
-
-	while (input->left > 8) {
-		MUST(xen_tsc_watch(&watch, &look, khz, &gap));
-		MUST(watch.armed);
-		/* A cycle or two are lost in rounding */
-		MUST(labs(gap) <= 2 * (NSEC_PER_MSEC / khz + 1));
-		MUST(!memcmp(&watch.last, &look, sizeof(look)));
-
-		/* Up to 18 minutes in all */
-		elapsed += take(input, 5) % (64 * NSEC_PER_SEC);
-		look.tsc = start.tsc + cycles(elapsed, khz);
-		look.pvclock = start.pvclock + elapsed;
+	switch (take(input, 1) % 8) {
+	case 0:
+		return take(input, 4);
+	case 1:
+		return 0;
+	case 2:
+		return near + (s16)take(input, 2) % 256;
+	case 3:
+		/* Up to 6.5 % */
+		return near + (s64)near * (s16)take(input, 2) / 500000;
+	default:
+		return near;
 	}
-	if (!watch.armed)
-		return;
-
-	/* From two seconds to some weeks, either way */
-	jump = 2 * NSEC_PER_SEC + take(input, 7) % (1ULL << 51);
-	if (jump & 1) {
-		look.tsc -= cycles(jump, khz);
-		jump = -jump;
-	} else {
-		look.tsc += cycles(jump, khz);
-	}
-	before = watch;
-	MUST(!xen_tsc_watch(&watch, &look, khz, &gap));
-	MUST(!memcmp(&watch, &before, sizeof(watch)));
-	MUST((gap < 0) == (jump < 0));
 }
 
-/* Nothing makes sense */
-static void fuzz_watch_nonsense(struct input *input)
+static void take_facts(struct input *input, struct xen_tsc_facts *facts, u32 near)
 {
-	struct xen_tsc_watch watch = { };
-	u32 khz = take(input, 4);
-	s64 gap;
+	u8 flags = take(input, 1);
+	u32 khz = take_khz(input, near);
 
+	*facts = (struct xen_tsc_facts) {
+		.emulated = flags & 1,
+		.host_reliable = flags & 2,
+		.itsc = flags & 4,
+		.named = flags & 32,
+		.impostor = (flags & 0xc0) == 0xc0,
+		.xen_major = take(input, 1) % 8,
+		.xen_minor = take(input, 1),
+		.largest_leaf = flags & 8 ? take(input, 4) : take(input, 1) % 6,
+		.mode = flags & 16 ? take(input, 4) : take(input, 1) % 5,
+		.khz = khz,
+		.incarnation = take(input, 4),
+		.host_khz = take_khz(input, khz),
+		.pvclock_khz = take_khz(input, khz),
+		.domain = take(input, 1) % 3,
+	};
+}
+
+static enum xen_tsc_request take_request(struct input *input)
+{
+	return take(input, 1) % 3;
+}
+
+/* The frequency that Xen tells this domain, 0 if it does not */
+static u32 leaf_khz(const struct xen_tsc_facts *facts)
+{
+	if (!facts->khz && facts->domain == XEN_TSC_DOM0 && !facts->emulated)
+		return facts->host_khz;
+
+	return facts->khz;
+}
+
+static void check_decision(const struct xen_tsc_decision *decision,
+			   const struct xen_tsc_facts *facts)
+{
+	static const char * const rules[] = {
+		"impostor", "old-xen", "no-leaf", "frequency", "emulated", "native",
+		"unreliable-host", "invariant", "invariant-unchecked", "never-emulated",
+		"pvrdtscp", "unknown-mode",
+	};
+	bool known = false;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rules); i++)
+		known |= !strcmp(decision->rule, rules[i]);
+	MUST(known);
+	MUST(decision->verdict <= XEN_TSC_UNSTABLE);
+	MUST(*decision->reason);
+	MUST(*xen_tsc_verdict_name(decision->verdict));
+	MUST(*xen_tsc_mode_name(facts->mode));
+	MUST(decision->khz == (decision->exact ? leaf_khz(facts) : facts->pvclock_khz));
+}
+
+/* The time leaf's frequency is the one to use, unless it makes no sense */
+static bool is_plausible(const struct xen_tsc_facts *facts)
+{
+	u32 khz = leaf_khz(facts);
+
+	return khz && close_to(khz, facts->pvclock_khz, 50000);
+}
+
+/* Whatever the request */
+static void check_reliable(const struct xen_tsc_decision *decision,
+			   const struct xen_tsc_facts *facts)
+{
+	u32 leaf = leaf_khz(facts);
+
+	MUST(decision->khz);
+	MUST(close_to(decision->khz, facts->pvclock_khz, 50000));
+	MUST(!leaf || decision->khz == leaf);
+}
+
+/* If nobody asks for it: only what Xen guarantees */
+static void check_guaranteed(const struct xen_tsc_facts *facts)
+{
+	MUST(!facts->impostor);
+	MUST(facts->xen_major >= 4);
+	MUST(facts->largest_leaf >= XEN_TSC_TIME_LEAF);
+	MUST(facts->emulated || facts->host_reliable);
+	MUST(facts->mode <= 2);
+	MUST(facts->mode != 2 || facts->itsc);
+	MUST(leaf_khz(facts));
+}
+
+static void fuzz_evaluate(struct input *input)
+{
+	struct xen_tsc_decision automatic, on, off, same;
+	struct xen_tsc_facts facts, other;
+
+	take_facts(input, &facts, 2000000);
+	automatic = xen_tsc_evaluate(&facts, XEN_TSC_AUTO);
+	on = xen_tsc_evaluate(&facts, XEN_TSC_ON);
+	off = xen_tsc_evaluate(&facts, XEN_TSC_OFF);
+	check_decision(&automatic, &facts);
+	check_decision(&on, &facts);
+	check_decision(&off, &facts);
+
+	/* The rule is about the facts alone */
+	MUST(automatic.rule == on.rule && automatic.rule == off.rule);
+	MUST(off.verdict == XEN_TSC_UNVERIFIED);
+	MUST(off.khz == facts.pvclock_khz && !off.exact);
+	MUST(on.exact == is_plausible(&facts));
+	MUST(automatic.exact == is_plausible(&facts));
+	MUST(on.verdict <= automatic.verdict);
+	if (on.verdict == XEN_TSC_RELIABLE)
+		check_reliable(&on, &facts);
+	if (automatic.verdict == XEN_TSC_RELIABLE) {
+		check_reliable(&automatic, &facts);
+		check_guaranteed(&facts);
+	}
+	MUST(automatic.verdict != XEN_TSC_UNSTABLE || !facts.named);
+
+	/* These do not matter */
+	other = facts;
+	other.incarnation = take(input, 4);
+	other.xen_minor = take(input, 1);
+	same = xen_tsc_evaluate(&other, XEN_TSC_AUTO);
+	MUST(same.rule == automatic.rule && same.verdict == automatic.verdict);
+}
+
+static void fuzz_reevaluate(struct input *input)
+{
+	enum xen_tsc_request request = take_request(input);
+	struct xen_tsc_decision boot, fresh, now;
+	struct xen_tsc_facts at_boot, facts;
+	bool same;
+
+	take_facts(input, &at_boot, 2000000);
+	boot = xen_tsc_evaluate(&at_boot, request);
+	now = xen_tsc_reevaluate(&boot, &at_boot, request);
+	MUST(now.verdict == boot.verdict);
+
+	take_facts(input, &facts, boot.khz);
+	facts.domain = at_boot.domain;
+	facts.named = at_boot.named;
+	fresh = xen_tsc_evaluate(&facts, request);
+	now = xen_tsc_reevaluate(&boot, &facts, request);
+	check_decision(&now, &facts);
+	MUST(now.rule == fresh.rule);
+	MUST(now.verdict == boot.verdict || now.verdict == XEN_TSC_UNSTABLE);
+
+	/* A TSC that is still used runs as it did, and is guaranteed if it was */
+	same = !now.khz || !boot.khz ||
+	       close_to(now.khz, boot.khz, now.exact && boot.exact ? 100 : 50000);
+	MUST(same || now.verdict == XEN_TSC_UNSTABLE);
+	if (boot.verdict == XEN_TSC_RELIABLE && fresh.verdict != XEN_TSC_RELIABLE)
+		MUST(now.verdict == XEN_TSC_UNSTABLE);
+	else if (same)
+		MUST(now.verdict == boot.verdict);
+	if (now.verdict == XEN_TSC_RELIABLE)
+		check_reliable(&now, &facts);
+}
+
+/* 100 MHz to 4.3 GHz */
+static u32 take_tsc_khz(struct input *input)
+{
+	return 100000 + take(input, 4) % 4200000;
+}
+
+/* Up to 2^bits in either direction */
+static s64 take_signed(struct input *input, unsigned int bits)
+{
+	s64 value = take(input, 8) & ((1ULL << (take(input, 1) % (bits + 1))) - 1);
+
+	return take(input, 1) & 1 ? -value : value;
+}
+
+static s64 cycles(s64 ns, u32 khz)
+{
+	return (__int128)ns * khz / NSEC_PER_MSEC;
+}
+
+static void fuzz_to_ns(struct input *input)
+{
+	u32 khz = take_tsc_khz(input);
+	u64 mult = xen_tsc_mult(khz);
+	s64 value = take(input, 8);
+	__int128 right = (__int128)value * NSEC_PER_MSEC / khz;
+	__int128 result = ((__int128)value * mult) >> XEN_TSC_MULT_SHIFT;
+
+	MUST(xen_tsc_to_ns(value, mult) == (u64)result);
+	/* One part in 2^32 of the cycles, and rounding towards zero and down */
+	MUST(magnitude(result - right) <= (magnitude(value) >> XEN_TSC_MULT_SHIFT) + 2);
+	if (khz <= 4000000)
+		MUST(magnitude(result - right) <= magnitude(right) / NSEC_PER_SEC + 2);
+}
+
+static void take_tolerance(struct input *input, struct xen_tsc_tolerance *tolerance)
+{
+	/* The kernel's two, and any up to 18 minutes */
+	static const struct xen_tsc_tolerance kernel[] = {
+		{ 10 * NSEC_PER_MSEC, 18 }, { NSEC_PER_SEC / 2, 10 },
+	};
+	u8 which = take(input, 1) % 4;
+
+	if (which < ARRAY_SIZE(kernel)) {
+		*tolerance = kernel[which];
+		return;
+	}
+	tolerance->ns = take(input, 5);
+	tolerance->drift_shift = 8 + take(input, 1) % 24;
+}
+
+/* Two CPUs, or one CPU twice: by how far have TSC and pvclock moved apart? */
+static void fuzz_skew(struct input *input)
+{
+	u32 khz = take_tsc_khz(input);
+	u64 mult = xen_tsc_mult(khz);
+	/* 146 years at most, and less of the skew if the frequency is high */
+	s64 elapsed = take_signed(input, 60), skew = take_signed(input, 60);
+	struct xen_tsc_sample from = { take(input, 8), take(input, 8) };
+	struct xen_tsc_sample to = {
+		.tsc = from.tsc + cycles(elapsed + skew, khz),
+		.pvclock = from.pvclock + elapsed,
+	};
+	struct xen_tsc_tolerance tolerance;
+	__int128 limit, error, seen;
+
+	take_tolerance(input, &tolerance);
+	seen = xen_tsc_skew(&from, &to, mult);
+	error = magnitude(elapsed + skew) / 1000000000 + NSEC_PER_MSEC / khz + 2;
+	if (khz > 4000000)
+		error *= 2;
+	MUST(magnitude(seen - skew) <= error);
+
+	limit = tolerance.ns + ((u64)magnitude(elapsed) >> tolerance.drift_shift);
+	if (magnitude(skew) > limit + error)
+		MUST(!xen_tsc_skew_tolerated(seen, elapsed, &tolerance));
+	if (magnitude(skew) <= limit - error)
+		MUST(xen_tsc_skew_tolerated(seen, elapsed, &tolerance));
+	MUST(xen_tsc_skew_tolerated(seen, elapsed, &tolerance) ==
+	     (magnitude(seen) <= limit));
+}
+
+/* A skew that does not fit in 64 bits does not look like a small one */
+static void fuzz_skew_beyond(struct input *input)
+{
+	u32 khz = 1000000 + take(input, 4) % 3300000;
+	u64 mult = xen_tsc_mult(khz);
+	struct xen_tsc_sample from = { take(input, 8), take(input, 8) }, to;
+	const __int128 years = (__int128)1 << 62;
+	s64 elapsed = take_signed(input, 62), moved = take(input, 8);
+	__int128 skew = (((__int128)moved * mult) >> XEN_TSC_MULT_SHIFT) - elapsed;
+
+	to = (struct xen_tsc_sample){ from.tsc + moved, from.pvclock + elapsed };
+	if (magnitude(skew) > years)
+		MUST(xen_tsc_magnitude(xen_tsc_skew(&from, &to, mult)) >= (u64)years);
+	else
+		MUST(xen_tsc_skew(&from, &to, mult) == skew);
+}
+
+/* Clocks that go forwards, and switches between them */
+static void fuzz_sched_clock(struct input *input)
+{
+	struct xen_sched_clock_data data = { .mult = xen_tsc_mult(take_tsc_khz(input)) };
+	struct xen_tsc_sample now = {
+		.tsc = take_signed(input, 60),
+		.pvclock = take_signed(input, 60),
+	};
+	u64 before = take(input, 8), value;
+
+	xen_sched_clock_continue(&data, XEN_SCHED_CLOCK_PVCLOCK, &now, before);
 	while (input->left) {
-		struct xen_tsc_look look = { take(input, 8), take(input, 8) };
-		bool good = xen_tsc_watch(&watch, &look, khz, &gap);
+		u8 what = take(input, 1);
 
-		MUST(good || khz);
-		MUST(gap > -(1LL << 53) && gap < 1LL << 53);
+		if (what & 4) {
+			enum xen_sched_clock_source source = what % 3;
+
+			/* A watchdog may move it forward at the same time */
+			before += what & 8 ? take(input, 4) : 0;
+			xen_sched_clock_continue(&data, source, &now, before);
+			MUST(data.source == source);
+		}
+		MUST(xen_sched_clock_value(&data, &now) == before);
+
+		/* Minutes at most: reads are not further apart than ticks and suspends */
+		now.tsc += take(input, 5);
+		now.pvclock += take(input, 5);
+		value = xen_sched_clock_value(&data, &now);
+		MUST((s64)(value - before) >= 0);
+		if (data.source == XEN_SCHED_CLOCK_FROZEN)
+			MUST(value == before);
+		before = value;
 	}
 }
 
@@ -219,11 +366,14 @@ static void fuzz_parse(struct input *input)
 {
 	static const char words[] =
 		"auto on off 1 0 y n yes no t f true false";
-	enum xen_tsc_request before = take(input, 1) % 3, request = before;
+	enum xen_tsc_request before = take_request(input), request = before;
+	size_t length = input->left;
 	char arg[32] = "", *known, *word, *rest;
 	bool valid = false;
 
-	memcpy(arg, input->data, min(input->left, sizeof(arg) - 1));
+	if (length > sizeof(arg) - 1)
+		length = sizeof(arg) - 1;
+	memcpy(arg, input->data, length);
 	known = strdup(words);
 	for (word = strtok_r(known, " ", &rest); word;
 	     word = strtok_r(NULL, " ", &rest))
@@ -233,6 +383,7 @@ static void fuzz_parse(struct input *input)
 	MUST(xen_tsc_parse_request(arg, &request) == valid);
 	MUST(valid || request == before);
 	MUST(*xen_tsc_request_name(request));
+	MUST(!xen_tsc_parse_request(NULL, &request));
 }
 
 /* The name by which libFuzzer calls it */
@@ -241,7 +392,8 @@ int fuzz_one(const u8 *data, size_t size) asm("LLVMFuzzerTestOneInput");
 int fuzz_one(const u8 *data, size_t size)
 {
 	static void (*const targets[])(struct input *) = {
-		fuzz_judge, fuzz_again, fuzz_watch, fuzz_watch_nonsense, fuzz_parse,
+		fuzz_evaluate, fuzz_reevaluate, fuzz_to_ns, fuzz_skew, fuzz_skew_beyond,
+		fuzz_sched_clock, fuzz_parse,
 	};
 	struct input input = { data, size };
 

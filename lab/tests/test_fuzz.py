@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from lab.common import KERNEL
 from lab.fuzz import build, fuzz
-
 
 RUNS = 1_000_000
 
 
 def test_fuzz() -> None:
-    fuzz(build(KERNEL), RUNS, seed=1)
+    fuzz(build(), RUNS, seed=1)
