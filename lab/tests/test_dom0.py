@@ -13,7 +13,7 @@ import pytest
 from lab.expect import expect_dom0
 from lab.hosts import HOSTS
 from lab.images import make_images
-from lab.judge_selftest import RESUMES, judge_tap
+from lab.judge_selftest import judge_tap
 from lab.judge_tool import judge_dom0
 from lab.linux import tree_of
 from lab.qemu import Machine
@@ -22,8 +22,6 @@ from lab.runs import Run
 from lab.settings import Settings
 from lab.witness import BOOT, MARKED, USING_TSC, Report
 
-# Its dom0 has no debugfs mounted, and Xen no incarnation for it
-DOM0_SKIPS = {RESUMES, "sched_clock_stable"}
 # Linux 6.1 takes the TSCs of AMD's CPUs for unsynchronized as soon as there are two
 SUSPECTS_AMD = "num_possible_cpus() > 1"
 UNSYNCHRONIZED = "Marking TSC unstable due to TSCs unsynchronized"
@@ -96,4 +94,4 @@ def test_the_kernels_own_checks(dom0: tuple[str, Dom0], settings: Settings) -> N
 def test_the_programs_agree(dom0: tuple[str, Dom0]) -> None:
     host, seen = dom0
     assert not judge_dom0(seen.told, host, "kernel")
-    assert not judge_tap(seen.tap, 0, DOM0_SKIPS), seen.tap
+    assert not judge_tap(seen.tap, 0), seen.tap

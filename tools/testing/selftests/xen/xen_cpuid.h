@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* CPUID as Xen wants this domain to see it, for programs */
+/* CPUID as Xen shows it to this domain, for programs */
 #ifndef XEN_CPUID_H
 #define XEN_CPUID_H
 
-#include <cpuid.h>	/* there is none but on x86 */
+#include <cpuid.h>	/* x86 only */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -19,10 +19,16 @@ struct xen_cpuid {
 	__u32 eax, ebx, ecx, edx;
 };
 
-/*
- * Plain CPUID in a PV domain's user space shows the host, where the CPU cannot
- * make it fault; the prefix asks Xen to emulate it.  Elsewhere the prefix is an
- * invalid instruction, and CPUID always traps.
+/**
+ * xen_cpuid - run CPUID
+ * @prefix: ask Xen to emulate it, which PV domains need: on CPUs without CPUID faulting
+ *	    plain CPUID in user space shows the host
+ * @leaf: EAX
+ * @subleaf: ECX
+ *
+ * In other domains the prefix is an invalid instruction, and CPUID always traps.
+ *
+ * Return: what CPUID returns.
  */
 static inline struct xen_cpuid xen_cpuid(bool prefix, __u32 leaf, __u32 subleaf)
 {
@@ -48,7 +54,13 @@ static inline void xen_cpuid_on_illegal(int number)
 	siglongjmp(xen_cpuid_no_prefix, 1);
 }
 
-/* As in a PV domain.  It is tried, as a kernel need not say that this is one */
+/**
+ * xen_cpuid_prefix_works - is this a PV domain?
+ *
+ * Not every kernel says so. So try the prefix.
+ *
+ * Return: whether CPUID with Xen's prefix is a valid instruction.
+ */
 static inline bool xen_cpuid_prefix_works(void)
 {
 	struct sigaction action = { .sa_handler = xen_cpuid_on_illegal }, before;
@@ -67,7 +79,7 @@ static inline bool xen_cpuid_prefix_works(void)
 	return works;
 }
 
-/* Is this the first Xen leaf?  With two more at least, as the kernel wants it */
+/* Is this the first Xen leaf? As the kernel does, expect two more after it. */
 static inline bool xen_cpuid_is_base(__u32 leaf, struct xen_cpuid regs)
 {
 	const __u32 name[] = { regs.ebx, regs.ecx, regs.edx };
@@ -76,7 +88,12 @@ static inline bool xen_cpuid_is_base(__u32 leaf, struct xen_cpuid regs)
 	       regs.eax - leaf >= 2;
 }
 
-/* The first Xen leaf, 0 if there is none */
+/**
+ * xen_cpuid_base - get the first Xen leaf
+ * @prefix: see xen_cpuid()
+ *
+ * Return: the leaf, 0 if there is none.
+ */
 static inline __u32 xen_cpuid_base(bool prefix)
 {
 	__u32 leaf;
