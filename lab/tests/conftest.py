@@ -50,6 +50,7 @@ ORDER = (
     "dom0",
     "s3",
     "boot",
+    "mainline",
     "kernels",
     "gain",
     "nohz",
