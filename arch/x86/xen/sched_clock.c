@@ -30,7 +30,7 @@
  * one copy is changed, readers in NMIs use the other one.
  *
  * Writers are serialized by their contexts: boot, stop_machine() or a suspend with
- * one CPU, and one timer interrupt, under the lock of tsc_watchdog.c.
+ * one CPU, and the timer interrupt that demotes the TSC.
  */
 static struct {
 	seqcount_latch_t seq;
@@ -44,7 +44,7 @@ static enum xen_sched_clock_source xen_sched_clock_source __read_mostly =
 	XEN_SCHED_CLOCK_PVCLOCK;
 
 /* Any source, and as often as the clock is changed meanwhile */
-static noinline noinstr u64 xen_sched_clock_slow(void)
+static noinstr u64 xen_sched_clock_slow(void)
 {
 	const struct xen_sched_clock_data *data;
 	unsigned int seq;
@@ -203,7 +203,7 @@ void xen_sched_clock_use_pvclock(const struct xen_tsc_sample *now, u64 value)
  *
  * Reads return the value of this moment until xen_sched_clock_resume(): between the
  * suspend and the remapping of vcpu_info both sources are stale, another host's, or
- * both. Nested calls do nothing.
+ * both. A second call does nothing.
  *
  * Context: one CPU, interrupts off; in stop_machine() or as
  * x86_platform.save_sched_clock_state().

@@ -13,7 +13,6 @@
 #include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/sched/clock.h>
-#include <linux/string.h>
 
 #include <asm/cmdline.h>
 #include <asm/pvclock.h>
@@ -54,13 +53,8 @@ static int __init xen_tsc_reliable_setup(char *arg)
 }
 early_param("xen_tsc_reliable", xen_tsc_reliable_setup);
 
-static bool __init xen_tsc_option_is(const char *option, const char *value)
-{
-	char found[16];
-
-	return cmdline_find_option(boot_command_line, option, found, sizeof(found)) > 0 &&
-	       !strcmp(found, value);
-}
+/* KVM's signature is there beside Xen's */
+static bool xen_tsc_impostor __ro_after_init;
 
 /* The frequency of the TSC (kHz) by this CPU's pvclock, 0 if that is not set up */
 static u32 xen_tsc_pvclock_khz(void)
@@ -110,7 +104,7 @@ void xen_tsc_read_facts(struct xen_tsc_facts *facts)
 	*facts = (struct xen_tsc_facts){
 		.xen_major	= version >> 16,
 		.xen_minor	= version & 0xffff,
-		.impostor	= cpuid_base_hypervisor("KVMKVMKVM\0\0\0", 0) != 0,
+		.impostor	= xen_tsc_impostor,
 		.pvclock_khz	= xen_tsc_pvclock_khz(),
 		.itsc		= xen_tsc_itsc_visible(),
 		.named		= xen_tsc_named,
@@ -156,8 +150,10 @@ void __init xen_tsc_init(void)
 	struct xen_tsc_facts facts;
 	char text[128];
 
-	xen_tsc_named = xen_tsc_option_is("clocksource", "tsc") ||
-			xen_tsc_option_is("tsc", "reliable");
+	xen_tsc_named = cmdline_find_option_bool(boot_command_line, "clocksource=tsc") ||
+			cmdline_find_option_bool(boot_command_line, "tsc=reliable");
+	/* A search that fails takes 256 CPUID instructions, so not at each resume */
+	xen_tsc_impostor = cpuid_base_hypervisor("KVMKVMKVM\0\0\0", 0);
 	xen_tsc_read_facts(&facts);
 	xen_tsc_decision = xen_tsc_evaluate(&facts, xen_tsc_request);
 	pr_info("TSC %s: %s (%s)\n", xen_tsc_verdict_name(xen_tsc_decision.verdict),
@@ -255,15 +251,20 @@ void xen_tsc_resume(void)
 		return;
 
 	xen_tsc_queue_report();
-	if (xen_tsc_request == XEN_TSC_OFF || check_tsc_unstable())
+	if (xen_tsc_request == XEN_TSC_OFF)
 		return;
+
+	xen_tsc_read_sample(&sample);
+	if (check_tsc_unstable()) {
+		/* Whoever marked it: sched_clock is frozen, and can leave it here */
+		xen_sched_clock_use_pvclock(&sample, 0);
+		return;
+	}
 
 	xen_tsc_read_facts(&facts);
 	now = xen_tsc_reevaluate(&xen_tsc_decision, &facts, xen_tsc_request);
-	if (now.verdict == XEN_TSC_UNSTABLE) {
-		xen_tsc_read_sample(&sample);
+	if (now.verdict == XEN_TSC_UNSTABLE)
 		xen_tsc_demote(&sample, xen_sched_clock(), now.reason, 0);
-	}
 }
 
 /**

@@ -81,8 +81,9 @@ static __always_inline u64 xen_tsc_to_ns(u64 cycles, u64 mult)
  *
  * Context: any; pure.
  *
- * Return: ns, negative if the TSC has moved less, or backwards. A skew of more than
- * 146 years is returned as some other skew of more than 146 years, from 1 GHz on.
+ * Return: ns, negative if the TSC has moved less, or backwards. From 1 GHz on, a skew of
+ * more than 146 years is returned as some other skew of more than 146 years, as long as
+ * the pvclock has moved by less than that.
  */
 static inline s64 xen_tsc_skew(const struct xen_tsc_sample *from,
 			       const struct xen_tsc_sample *to, u64 mult)
@@ -92,7 +93,7 @@ static inline s64 xen_tsc_skew(const struct xen_tsc_sample *from,
 
 static inline u64 xen_tsc_magnitude(s64 value)
 {
-	return value < 0 ? -(u64)value : value;
+	return value < 0 ? -(u64)value : (u64)value;
 }
 
 /**

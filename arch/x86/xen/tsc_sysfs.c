@@ -8,7 +8,6 @@
 #include <linux/preempt.h>
 #include <linux/sysfs.h>
 
-#include "sched_clock.h"
 #include "tsc.h"
 
 static struct kobject *xen_tsc_kobj;
@@ -44,9 +43,8 @@ XEN_TSC_ATTR(incarnation, "%u", facts.incarnation);
 static ssize_t verdict_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	enum xen_tsc_verdict verdict = xen_tsc_decision.verdict;
-	char text[64];
 
-	if (xen_tsc_demotion(text, sizeof(text)))
+	if (xen_tsc_demotion(NULL, 0))
 		verdict = XEN_TSC_UNSTABLE;
 
 	return sysfs_emit(buf, "%s\n", xen_tsc_verdict_name(verdict));
@@ -68,9 +66,7 @@ static struct kobj_attribute reason_attr = __ATTR_RO(reason);
 
 static ssize_t demotions_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	char text[64];
-
-	return sysfs_emit(buf, "%d\n", xen_tsc_demotion(text, sizeof(text)));
+	return sysfs_emit(buf, "%d\n", xen_tsc_demotion(NULL, 0));
 }
 
 static struct kobj_attribute demotions_attr = __ATTR_RO(demotions);

@@ -11,15 +11,17 @@
  *
  * A TSC that fails is demoted, in this order:
  *
- *   IN USE   -> LEAVING  in xen_tsc_demote(), from the timer interrupt or from the
- *                        resume path in stop_machine(): sched_clock continues on the
+ *   in use   -> leaving  xen_tsc_demote(), in the timer interrupt or in the resume
+ *                        path in stop_machine(): sched_clock continues on the
  *                        pvclock. Nothing is printed or queued here, since
  *                        timekeeping may be suspended.
- *   LEAVING  -> LEFT     in xen_tsc_kick(), from timer interrupts: each one queues
- *                        the work item that marks the TSC unstable, and has the
- *                        scheduler run, until timekeeping uses the xen clocksource.
+ *   leaving  -> left     xen_tsc_kick(), in timer interrupts: the first one queues the
+ *                        work item that marks the TSC unstable. Each one forces a
+ *                        reschedule, until timekeeping uses the xen clocksource, but
+ *                        for ten seconds at most.
  *
- * There is no way back.
+ * xen_tsc_demoted_reason tells that it is no longer in use, and xen_tsc_leaving that
+ * it is not left yet. There is no way back.
  */
 #define pr_fmt(fmt) "xen: " fmt
 
@@ -34,7 +36,6 @@
 #include <linux/workqueue.h>
 
 #include <asm/current.h>
-#include <asm/msr.h>
 #include <asm/tsc.h>
 #include <asm/xen/hypervisor.h>
 
@@ -67,10 +68,9 @@ static const struct xen_tsc_tolerance xen_tsc_loose = {
 };
 
 /*
- * Where Xen guarantees the TSC the pvclock is a linear function of it that is never
- * corrected, or both are computed from Xen's own time. The frequency is known to 1 kHz,
- * so 1 GHz and up drift by 1 ppm at most; 4 ppm are tolerated. What remains is the
- * skew between pCPUs that Xen has found at its boot, which is of microseconds.
+ * Where Xen guarantees the TSC it does not rescale the pvclock, or computes both from
+ * its own time. The frequency is known to 1 kHz, so 1 GHz and up drift by 1 ppm at most;
+ * 4 ppm are tolerated. What remains is the skew between pCPUs, of microseconds.
  */
 static const struct xen_tsc_tolerance xen_tsc_tight = {
 	.ns		= 10 * NSEC_PER_MSEC,
@@ -93,8 +93,9 @@ static DEFINE_RAW_SPINLOCK(xen_tsc_lock);
 static DEFINE_PER_CPU(struct xen_tsc_sample, xen_tsc_latest);
 static DEFINE_PER_CPU(struct xen_tsc_sample, xen_tsc_good);
 
-/* The next timer interrupt has to queue the work item */
+/* The next timer interrupt has to queue the work item; or timekeeping is on its way */
 static bool xen_tsc_work_needed __read_mostly;
+static bool xen_tsc_leaving __read_mostly;
 
 /* Why the TSC was demoted, or NULL, and how far off it was (ns) */
 static const char *xen_tsc_demoted_reason;
@@ -113,7 +114,8 @@ static u64 xen_tsc_demoted_at;
  */
 bool xen_tsc_demotion(char *text, size_t size)
 {
-	const char *reason = READ_ONCE(xen_tsc_demoted_reason);
+	/* Pairs with the release in xen_tsc_demote() */
+	const char *reason = smp_load_acquire(&xen_tsc_demoted_reason);
 	s64 skew = READ_ONCE(xen_tsc_demoted_skew);
 
 	if (!reason)
@@ -122,7 +124,7 @@ bool xen_tsc_demotion(char *text, size_t size)
 	if (skew)
 		scnprintf(text, size, "%s by %lld ms", reason, div_s64(skew, NSEC_PER_MSEC));
 	else
-		strscpy(text, reason, size);
+		scnprintf(text, size, "%s", reason);
 
 	return true;
 }
@@ -133,8 +135,11 @@ bool xen_tsc_demotion(char *text, size_t size)
  */
 static void xen_tsc_work_fn(struct work_struct *work)
 {
+	/* A demotion from here on has the work run again */
+	bool demoted = READ_ONCE(xen_tsc_demoted_reason);
+
 	xen_tsc_report();
-	if (READ_ONCE(xen_tsc_demoted_reason))
+	if (demoted)
 		mark_tsc_unstable("Xen guest demotion");
 }
 
@@ -155,16 +160,23 @@ static DECLARE_WORK(xen_tsc_work, xen_tsc_work_fn);
 void xen_tsc_demote(const struct xen_tsc_sample *now, u64 value, const char *reason,
 		    s64 skew)
 {
+	bool first = false;
+
 	raw_spin_lock(&xen_tsc_lock);
 	if (!xen_tsc_demoted_reason) {
 		xen_sched_clock_use_pvclock(now, value);
-		trace_xen_tsc_demote(value, skew);
-		WRITE_ONCE(xen_tsc_demoted_skew, skew);
-		WRITE_ONCE(xen_tsc_demoted_reason, reason);
 		xen_tsc_demoted_at = value;
+		WRITE_ONCE(xen_tsc_demoted_skew, skew);
+		/* Pairs with the acquire in xen_tsc_demotion() */
+		smp_store_release(&xen_tsc_demoted_reason, reason);
+		WRITE_ONCE(xen_tsc_leaving, true);
 		WRITE_ONCE(xen_tsc_work_needed, true);
+		first = true;
 	}
 	raw_spin_unlock(&xen_tsc_lock);
+
+	if (first)
+		trace_xen_tsc_demote(value, skew);
 }
 
 /**
@@ -177,28 +189,28 @@ void xen_tsc_queue_report(void)
 	WRITE_ONCE(xen_tsc_work_needed, true);
 }
 
-/* Can timekeeping still use a TSC that was demoted? The core may have to stay on it. */
-static bool xen_tsc_is_leaving(void)
-{
-	return READ_ONCE(xen_tsc_demoted_reason) && !xen_clocksource_is_used() &&
-	       xen_sched_clock() - xen_tsc_demoted_at < XEN_TSC_KICK_NS;
-}
-
 /*
  * Timekeeping leaves the TSC in threads. But on a TSC that was set back time stands
  * still, the tick does nothing, and a busy task would keep its CPU until the TSC has
- * caught up. Do the tick's job here.
+ * caught up. Do the tick's job here. If the core has to stay on the TSC, as without
+ * high resolution timers, give up after a while.
  */
 static void xen_tsc_kick(void)
 {
-	schedule_work(&xen_tsc_work);
+	if (xchg(&xen_tsc_work_needed, false))
+		schedule_work(&xen_tsc_work);
 
-	if (xen_tsc_is_leaving()) {
-		set_tsk_need_resched(current);
-		set_preempt_need_resched();
-	} else {
-		WRITE_ONCE(xen_tsc_work_needed, false);
+	if (!READ_ONCE(xen_tsc_leaving))
+		return;
+
+	if (xen_clocksource_is_used() ||
+	    xen_sched_clock() - xen_tsc_demoted_at > XEN_TSC_KICK_NS) {
+		WRITE_ONCE(xen_tsc_leaving, false);
+		return;
 	}
+
+	set_tsk_need_resched(current);
+	set_preempt_need_resched();
 }
 
 /*
@@ -209,7 +221,8 @@ static bool xen_tsc_is_watched(void)
 {
 	return !xen_initial_domain() &&
 	       (tsc_clocksource_reliable || boot_cpu_has(X86_FEATURE_TSC_RELIABLE)) &&
-	       !check_tsc_unstable() && xen_tsc_tolerance && !xen_tsc_demoted_reason;
+	       tsc_khz && !check_tsc_unstable() && xen_tsc_tolerance &&
+	       !READ_ONCE(xen_tsc_demoted_reason);
 }
 
 /**
@@ -241,7 +254,7 @@ void __init xen_tsc_watchdog_tighten(void)
  */
 bool __init xen_sched_clock_can_use_tsc(void)
 {
-	return xen_tsc_is_watched() && tsc_khz;
+	return xen_tsc_is_watched();
 }
 
 /**
@@ -297,7 +310,7 @@ static void xen_tsc_replace_reference(const struct xen_tsc_sample *old,
 	raw_spin_unlock(&xen_tsc_lock);
 }
 
-/* What sched_clock should say at @now, if it was right at @then */
+/* What sched_clock would say at @now, if it was right at @then */
 static u64 xen_tsc_continued_from(const struct xen_tsc_sample *then,
 				  const struct xen_tsc_sample *now)
 {
@@ -312,7 +325,11 @@ static void xen_tsc_failed(const struct xen_tsc_sample *reference,
 	u64 value = xen_sched_clock_at(now);
 	u64 other = xen_tsc_continued_from(reference, now);
 
-	/* Do not go backwards: neither behind this CPU's past, nor behind the others */
+	/*
+	 * Do not go backwards, neither behind this CPU's past nor behind the others: the
+	 * scheduler's clocks would stand still. So a vCPU that is ahead takes all of them
+	 * along. If another CPU demotes the TSC meanwhile the value is not used.
+	 */
 	if ((s64)(other - value) > 0)
 		value = other;
 	if (good->pvclock) {
@@ -360,14 +377,13 @@ void xen_tsc_watchdog(void)
 {
 	struct xen_tsc_sample *latest = this_cpu_ptr(&xen_tsc_latest);
 
-	if (unlikely(READ_ONCE(xen_tsc_work_needed)))
+	if (latest->pvclock && xen_tsc_is_watched()) {
+		xen_tsc_check(latest);
+		latest->pvclock = 0;
+	}
+
+	if (unlikely(READ_ONCE(xen_tsc_work_needed) || READ_ONCE(xen_tsc_leaving)))
 		xen_tsc_kick();
-
-	if (!latest->pvclock || !xen_tsc_is_watched())
-		return;
-
-	xen_tsc_check(latest);
-	latest->pvclock = 0;
 }
 
 /**
