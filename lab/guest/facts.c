@@ -166,7 +166,8 @@ static void look_for_evaluation(const char *record)
 
 /*
  * After a resume the kernel evaluates the TSC in a work item, and says so. It says
- * nothing if the TSC is out of use, nor does a kernel without the series.
+ * nothing if the TSC is out of use or xen_tsc_reliable=off, nor does a kernel without
+ * the series.
  */
 void wait_evaluated(void)
 {
@@ -177,7 +178,8 @@ void wait_evaluated(void)
 		evaluation_due = false;
 		read_kmsg(look_for_evaluation);
 		if (!evaluation_due ||
-		    !read_line("/sys/hypervisor/tsc/verdict", line, sizeof(line)) ||
+		    !read_line("/sys/hypervisor/tsc/reason", line, sizeof(line)) ||
+		    !strcmp(line, "xen_tsc_reliable=off") ||
 		    !read_line(CLOCKSOURCE "available_clocksource", line, sizeof(line)) ||
 		    !strstr(line, "tsc"))
 			return;

@@ -30,7 +30,7 @@ def test_another_kernel(results: Results, case: Case) -> None:
     life = results.of(case)
     _, problems = judge_all(life, replace(results.settings, guest=case.kind))
     problems += [
-        *judge_sysfs(life.report, resumes=1),
+        *judge_sysfs(life.report),
         *judge_selftest(life.report, patched=True),
     ]
     release = life.report.fact("before.linux")
