@@ -75,7 +75,7 @@ ALL = (
             Case("locks-on", "native", ON, memory=LOCKS_MIB): save_and_restore,
             Case("locks-checkpoint", memory=LOCKS_MIB): checkpoint,
             Case("locks-back", memory=LOCKS_MIB): Jump(-15_000_000_000),
-            Case("locks-forward", memory=LOCKS_MIB): Jump(15_000_000_000),
+            Case("locks-forward", memory=LOCKS_MIB): Jump(5_000_000_000),
             Case("locks-pvh", kind="pvh", memory=LOCKS_MIB): save_and_restore,
         },
     ),

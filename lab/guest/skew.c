@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sets the TSC of one vCPU, as firmware or a hypervisor does by mistake: the others
+ * Moves the TSC of one vCPU, as firmware or a hypervisor does by mistake: the others
  * keep theirs.  Xen lets PVH and HVM guests do so.
  */
 #include <errno.h>
@@ -11,23 +11,14 @@
 
 #include "witness.h"
 
-#define MSR_IA32_TSC	0x10
+/* What is added to the TSC: unlike the TSC itself it can be written at any time */
+#define MSR_IA32_TSC_ADJUST	0x3b
 
-static __u64 msr_read(int msr)
-{
-	__u64 value;
-
-	if (pread(msr, &value, sizeof(value), MSR_IA32_TSC) != sizeof(value))
-		die("cannot read the TSC: %s", strerror(errno));
-	return value;
-}
-
-/* The time between the read and the write is lost to the TSC: it is far below 1 ms */
 void move_tsc(unsigned int cpu, int usec)
 {
 	struct time_leaf leaf;
 	char path[32];
-	__u64 value;
+	__s64 value;
 	int msr;
 
 	read_time_leaf(&leaf);
@@ -35,8 +26,10 @@ void move_tsc(unsigned int cpu, int usec)
 	msr = open(path, O_RDWR);
 	if (msr < 0)
 		die("cannot open %s: %s", path, strerror(errno));
-	value = msr_read(msr) + (__s64)leaf.khz * usec / 1000;
-	if (pwrite(msr, &value, sizeof(value), MSR_IA32_TSC) != sizeof(value))
-		die("cannot set the TSC of vCPU %u: %s", cpu, strerror(errno));
+	if (pread(msr, &value, sizeof(value), MSR_IA32_TSC_ADJUST) != sizeof(value))
+		die("cannot see what is added to the TSC: %s", strerror(errno));
+	value += (__s64)leaf.khz * usec / 1000;
+	if (pwrite(msr, &value, sizeof(value), MSR_IA32_TSC_ADJUST) != sizeof(value))
+		die("cannot move the TSC of vCPU %u: %s", cpu, strerror(errno));
 	close(msr);
 }
