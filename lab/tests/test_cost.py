@@ -105,7 +105,7 @@ def path_of_tsc() -> list[str]:
 def writes(line: str) -> bool:
     """In AT&T's order what is written to comes last; compares write nothing."""
     name, _, operands = line.partition(" ")
-    if re.match(r"(cmp|test|call|jmp|j\w+|mul|nop)", name):
+    if re.match(r"(cmp|test|call|jmp|j\w+|i?mul|nop)", name):
         return False
     return bool(re.search(r"\)$", operands.partition("#")[0].strip()))
 
