@@ -79,7 +79,7 @@ KUNIT_ARRAY_PARAM(skew, skew_cases, skew_case_name);
 static void test_skew(struct kunit *test)
 {
 	/* Both clocks may wrap on the way */
-	static const struct xen_tsc_sample froms[] = {
+	static const struct xen_tsc_sample starts[] = {
 		{ TSC, PVCLOCK },
 		{ TSC, U64_MAX - 10 },
 		{ U64_MAX - 10, PVCLOCK },
@@ -90,10 +90,10 @@ static void test_skew(struct kunit *test)
 	const struct skew_case *skew_case = test->param_value;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(froms); i++) {
-		struct xen_tsc_sample to = later(&froms[i], skew_case->elapsed,
+	for (i = 0; i < ARRAY_SIZE(starts); i++) {
+		struct xen_tsc_sample to = later(&starts[i], skew_case->elapsed,
 						 skew_case->skew);
-		s64 skew = xen_tsc_skew(&froms[i], &to, xen_tsc_mult(KHZ));
+		s64 skew = xen_tsc_skew(&starts[i], &to, xen_tsc_mult(KHZ));
 
 		KUNIT_EXPECT_EQ(test, skew, skew_case->skew);
 		KUNIT_EXPECT_EQ(test, skew_case->tight,
