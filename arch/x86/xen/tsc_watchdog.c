@@ -328,7 +328,8 @@ static void xen_tsc_failed(const struct xen_tsc_sample *reference,
 	/*
 	 * Do not go backwards, neither behind this CPU's past nor behind the others: the
 	 * scheduler's clocks would stand still. So a vCPU that is ahead takes all of them
-	 * along. If another CPU demotes the TSC meanwhile the value is not used.
+	 * along. Only a third CPU that is ahead by less than what is tolerated goes
+	 * backwards by that. If another CPU demotes the TSC meanwhile @value is not used.
 	 */
 	if ((s64)(other - value) > 0)
 		value = other;
