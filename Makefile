@@ -29,7 +29,7 @@ export SIGNOFF TRAILERS
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help boot check lab suites debug fuzz soak bench lab-mutants prefixes picture
+.PHONY: help boot check prove lab suites debug fuzz soak bench lab-mutants prefixes picture
 .PHONY: kernel kernels probes parts other-kernels all-kernels series deb apply clean distclean
 
 help:
@@ -42,6 +42,7 @@ help:
 	@echo '  make suites  clock tests of others in guests, as T= chooses: of the kernel, stress-ng,'
 	@echo '               PostgreSQL; with the series and without, before and after a restore'
 	@echo '  make debug   guests whose kernel checks its locks and memory, through sleeps and jumps'
+	@echo '  make prove   prove the policy and the arithmetic for all inputs, with CBMC'
 	@echo '  make fuzz    drive the policy with random inputs; RUNS= says how many'
 	@echo '  make soak    a busy guest whose TSC must be kept, for MINUTES=60'
 	@echo '  make bench   what a read of the scheduler clock costs, with the series and without'
@@ -81,6 +82,10 @@ check:
 	@scripts/setup check
 	@$(MAKE) -s probes parts other-kernels
 	@MUTANT= python3 -m pytest lab/tests
+
+prove:
+	@scripts/setup check
+	@python3 -m lab.prove
 
 lab:
 	@scripts/setup check

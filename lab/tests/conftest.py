@@ -44,6 +44,7 @@ ORDER = (
     "watch",
     "mutants",
     "fuzz",
+    "proofs",
     "export",
     "deb",
     "kunit",
