@@ -14,6 +14,7 @@
 #include <linux/seqlock.h>
 
 #include <asm/msr.h>
+#include <asm/paravirt.h>
 #include <asm/pvclock.h>
 #include <asm/tsc.h>
 #include <asm/xen/hypervisor.h>
@@ -33,11 +34,18 @@
  * one CPU, and the timer interrupt that demotes the TSC.
  */
 static struct {
-	seqcount_latch_t seq;
 	struct xen_sched_clock_data data[2];
+	seqcount_latch_t seq;
 } xen_sched_clock_latch __read_mostly __aligned(SMP_CACHE_BYTES) = {
 	.seq = SEQCNT_LATCH_ZERO(xen_sched_clock_latch.seq),
 };
+
+/*
+ * The same for guests that never use the TSC. There the offset changes only while the
+ * clock is frozen, so that no latch is needed. xen_sched_clock_frozen is 0 if it is not.
+ */
+static u64 xen_sched_clock_offset __read_mostly;
+static u64 xen_sched_clock_frozen __read_mostly;
 
 /* What is read when the clock is not frozen */
 static enum xen_sched_clock_source xen_sched_clock_source __read_mostly =
@@ -93,6 +101,24 @@ noinstr u64 xen_sched_clock(void)
 }
 
 /**
+ * xen_sched_clock_pvclock - read sched_clock, in a guest that never uses the TSC
+ *
+ * Context: any, NMIs and noinstr code included; preemption must be off. Takes no lock.
+ *
+ * Return: as xen_sched_clock().
+ */
+noinstr u64 xen_sched_clock_pvclock(void)
+{
+	u64 ns = READ_ONCE(xen_sched_clock_frozen);
+
+	if (unlikely(ns))
+		return ns;
+
+	return pvclock_clocksource_read_nowd(&__this_cpu_read(xen_vcpu)->time) -
+	       READ_ONCE(xen_sched_clock_offset);
+}
+
+/**
  * xen_tsc_read_sample - read both clocks at one moment
  * @sample: filled in
  *
@@ -139,6 +165,14 @@ static void xen_sched_clock_set(enum xen_sched_clock_source source,
 	xen_sched_clock_latch.data[0] = data;
 	raw_write_seqcount_latch(&xen_sched_clock_latch.seq);
 	xen_sched_clock_latch.data[1] = data;
+
+	if (source == XEN_SCHED_CLOCK_FROZEN) {
+		WRITE_ONCE(xen_sched_clock_frozen, value);
+	} else if (source == XEN_SCHED_CLOCK_PVCLOCK) {
+		WRITE_ONCE(xen_sched_clock_offset, data.offset);
+		/* NMIs on other CPUs must not see the old offset with the clock running */
+		smp_store_release(&xen_sched_clock_frozen, 0);
+	}
 }
 
 static bool xen_sched_clock_is_frozen(void)
@@ -177,6 +211,7 @@ void __init xen_sched_clock_use_tsc(void)
 	xen_sched_clock_set(XEN_SCHED_CLOCK_TSC, &now, xen_sched_clock_at(&now));
 	local_irq_restore(flags);
 
+	paravirt_set_sched_clock(xen_sched_clock);
 	pr_info("using the TSC\n");
 }
 

@@ -23,7 +23,7 @@ struct xen_sched_clock_data {
 	enum xen_sched_clock_source source;
 	u64 mult;
 	u64 offset;
-};
+} __aligned(32);
 
 /**
  * xen_sched_clock_value - get what sched_clock says at a moment
@@ -66,6 +66,7 @@ static inline void xen_sched_clock_continue(struct xen_sched_clock_data *data,
 }
 
 u64 xen_sched_clock(void);
+u64 xen_sched_clock_pvclock(void);
 void xen_tsc_read_sample(struct xen_tsc_sample *sample);
 u64 xen_sched_clock_at(const struct xen_tsc_sample *now);
 
