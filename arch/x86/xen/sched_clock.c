@@ -16,6 +16,7 @@
 #include <asm/msr.h>
 #include <asm/paravirt.h>
 #include <asm/pvclock.h>
+#include <asm/timer.h>
 #include <asm/tsc.h>
 #include <asm/xen/hypervisor.h>
 
