@@ -34,9 +34,17 @@ static __s64 periods_passed(void)
 static void wait_once(void)
 {
 	__s64 before = periods_passed(), seen;
+	ssize_t got;
 	__u64 more;
 
-	if (read(timer, &more, sizeof(more)) != sizeof(more))
+	/*
+	 * It returns 0 if the clock is behind the time at which the timer expired. It can
+	 * be behind by a tick if the TSC jumps backwards.
+	 */
+	do {
+		got = read(timer, &more, sizeof(more));
+	} while (!got);
+	if (got != sizeof(more))
 		die("cannot wait for a timer: %s", strerror(errno));
 	seen = atomic_fetch_add(&expired, more) + more;
 	if (before - seen > missing)
