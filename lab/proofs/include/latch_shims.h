@@ -8,7 +8,6 @@
 #define noinstr
 #define noinline
 #define __read_mostly
-#define __aligned(bytes)
 #define unlikely(condition)	(condition)
 #define pr_info(...)		((void)0)
 #define __this_cpu_read(variable)	(variable)

@@ -5,6 +5,7 @@
 #define ATTRIBUTE(list)		__attribute__(list)
 #define __printf(format, first)	ATTRIBUTE((__format__(printf, format, first)))
 #define __noreturn		ATTRIBUTE((__noreturn__))
+#define __aligned(bytes)	ATTRIBUTE((__aligned__(bytes)))
 #define __always_unused		ATTRIBUTE((__unused__))
 
 /* Where the C library does not define it */
