@@ -39,6 +39,7 @@ class Case:
     spin: int = 0
     # In MiB
     memory: int = 64
+    vcpus: int = 2
     # It has a connection to dom0
     network: bool = False
     # Another Linux than that of the settings
@@ -162,6 +163,7 @@ class Results:
             itsc=case.itsc,
             network=case.network,
             memory=case.memory,
+            vcpus=case.vcpus,
         )
 
     def _live(self, case: Case, event: Event) -> Life:

@@ -71,9 +71,11 @@ class Move:
     """Saved here, restored there, which may be a slow machine: not too busy."""
 
     machine: Machine
+    # How long its readers sleep between reads, in ms
+    pause: int = 2000
 
     def __call__(self, guest: Guest) -> None:
-        guest.phase("pause 2000")
+        guest.phase(f"pause {self.pause}")
         guest.wait_state("pausing")
         guest.save(share=True)
         guest.move_to(self.machine)

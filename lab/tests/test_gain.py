@@ -13,9 +13,15 @@ from lab import cases, judge
 from lab.cases import Case, Results
 from lab.judge_selftest import judge_selftest
 from lab.judge_tool import judge_dom0, judge_foresight, judge_tool
+from lab.witness import Report
 
 TRUSTED_EMULATED = (cases.DEFAULT, cases.EMULATED, cases.NONSENSE)
 SOONER_SECONDS = 0.3
+FIRST_LOOP = r"^Calibrating delay loop \(skipped\), value calculated"
+ALL_LOOPS = r"^smpboot: Total of \d+ processors activated"
+# The lab presets it in PVH guests, which this takes back
+DELAY = Case("delay-loop", "", "lpj=0", kind="pvh")
+OLD_DELAY = Case("old-delay-loop", "", "lpj=0", kind="pvh", patched=False)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +59,23 @@ def test_boot_is_sooner(results: Results) -> None:
     )
     assert old.calibrated - calibrated >= SOONER_SECONDS, text
     assert old.run_init > run_init, text
+
+
+def test_no_cpu_measures_its_delay_loop(results: Results) -> None:
+    """All have the first one's, which is that of the TSC's frequency."""
+    assert measured_loop(results.of(DELAY).report) == pytest.approx(0, abs=0.05)
+
+
+def test_without_the_series_cpus_measure_it(results: Results) -> None:
+    """If this fails, the test above shows nothing."""
+    assert abs(measured_loop(results.of(OLD_DELAY).report)) > 1
+
+
+def measured_loop(report: Report) -> float:
+    """By how many BogoMIPS the CPUs together differ from so many first ones."""
+    first = float(report.grep(FIRST_LOOP)[0].text.split()[-3])
+    total = float(report.grep(ALL_LOOPS)[0].text.split("(")[1].split()[0])
+    return total - len(report.vcpus) * first
 
 
 @pytest.mark.parametrize("case", (cases.OLD_DEFAULT, cases.OLD_NATIVE), ids=str)

@@ -34,6 +34,9 @@ HERE = (DEFAULT, NATIVE, ITSC, PVH)
 MOVED_DEFAULT = Case("moved-default")
 MOVED_ITSC = Case("moved-itsc", "native", itsc=True)
 MOVED_ON = Case("moved-on", "native", ON)
+# Most of its vCPUs are idle when it is saved, and when it is resumed
+MOVED_IDLE = Case("moved-idle", "native", ON, vcpus=4)
+IDLE_MSEC = 100_000
 TOUR = Case("trusted-tour", "native", STRICT, itsc=True)
 OLD_MOVED = Case("old-moved", "native", VENDORS, patched=False)
 
@@ -174,6 +177,16 @@ def test_moved_to_another_frequency_is_demoted(
     # Whomever one asks
     problems += [*judge_story(life.report), *judge_watch(life.report)]
     check(case, life, problems)
+
+
+def test_an_idle_guest_is_demoted_after_timekeeping_resumes(
+    trusted: Results, slow: Machine
+) -> None:
+    """Whatever reads the time before that, as a worker that wakes up, is warned of."""
+    life, problems = moved(trusted, Move(slow, IDLE_MSEC), MOVED_IDLE)
+    reason = "its frequency is not what it was at boot"
+    problems += judge_life.judge_demoted(life.report, reason)
+    check(MOVED_IDLE, life, problems)
 
 
 def judge_facts(report: Report) -> list[str]:
