@@ -74,63 +74,63 @@ help:
 
 boot:
 	@scripts/setup boot
-	@python3 -m lab.boot --check
+	@python3 -m lab.commands.boot --check
 	@$(MAKE) -s kernels
-	@python3 -m lab.boot
+	@python3 -m lab.commands.boot
 
 check:
 	@scripts/setup check
 	@$(MAKE) -s probes parts other-kernels
-	@MUTANT= python3 -m pytest lab/tests
+	@MUTANT= python3 -m pytest tests
 
 prove:
 	@scripts/setup check
-	@python3 -m lab.prove
+	@python3 -m lab.commands.prove
 
 lab:
 	@scripts/setup check
 	@$(MAKE) -s kernels
-	@python3 -m lab.matrix_run
+	@python3 -m lab.commands.matrix.run
 
 suites:
 	@scripts/setup check
 	@$(MAKE) -s kernels
-	@python3 -m lab.suites_run
+	@python3 -m lab.commands.suites.run
 
 debug:
 	@scripts/setup boot
 	@scripts/kernel $(KERNEL) none
-	@python3 -m lab.debug
+	@python3 -m lab.commands.debug
 
 fuzz:
 	@scripts/setup check
 	@scripts/kernel $(KERNEL)
-	@python3 -m lab.fuzz
+	@python3 -m lab.commands.fuzz
 
 soak:
 	@scripts/setup boot
 	@$(MAKE) -s kernels
-	@python3 -m lab.soak
+	@python3 -m lab.commands.soak
 
 lab-mutants:
 	@scripts/setup check
 	@$(MAKE) -s probes
-	@python3 -m lab.mutants
+	@python3 -m lab.commands.mutants
 
 prefixes:
 	@scripts/setup check
 	@$(MAKE) -s kernels
-	@python3 -m lab.prefixes
+	@python3 -m lab.commands.bisect.run
 
 bench:
 	@scripts/setup check
 	@$(MAKE) -s probes
-	@python3 -m lab.bench
+	@python3 -m lab.commands.bench
 
 picture:
 	@scripts/setup boot
 	@$(MAKE) -s kernels
-	@python3 -m lab.picture
+	@python3 -m lab.commands.plot
 
 kernel:
 	@scripts/setup kernel

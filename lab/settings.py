@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.common import BUILD, KERNEL, TOP, LabError
-from lab.hosts import Host, Xen, check_accel, check_cmdline, check_guest
-from lab.hosts import check_tsc_mode, choose_host, choose_xen
+from lab.base.common import BUILD, KERNEL, TOP, LabError
+from lab.config import Host, Xen, check_accel, check_cmdline, check_guest
+from lab.config import check_tsc_mode, choose_host, choose_xen
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`make bench`: what a read of sched_clock costs, in the kernel itself.
+
+In instructions on a host where only they take time, Xen's included; and in ns on
+an ordinary one, which is emulated and busy: those are no measure of hardware.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import Callable
+
+from lab.guest.session import COST, Case, Results
+from lab.base.common import run_main, say
+from lab.config import COUNTED
+from lab.base.kmsg import Record
+from lab.settings import settings_from
+
+ON = f"{COST} xen_tsc_reliable=on"
+TSC = Case("cost-tsc", "native", ON, probe=True)
+PVCLOCK = Case("cost-pvclock", "native", COST, probe=True)
+OLD = Case("cost-old", "native", COST, probe=True, patched=False)
+EMULATED = Case("cost-emulated", "", COST, probe=True)
+OLD_EMULATED = Case("cost-old-emulated", "", COST, probe=True, patched=False)
+CASES = {
+    OLD: "unpatched (pvclock), native TSC",
+    PVCLOCK: "patched, pvclock, native TSC",
+    TSC: "patched, TSC, native TSC",
+    OLD_EMULATED: "unpatched (pvclock), emulated TSC",
+    EMULATED: "patched, TSC, emulated TSC",
+}
+CLOCKS = ("sched_clock", "local_clock")
+COSTS = re.compile(r"xen_probe_cost: (\w+): (\d+) cycles, (\d+) ns for (\d+) calls")
+
+
+class Measured:
+    """A guest that boots, measures and is off again."""
+
+    def __init__(self, results: Results, case: Case) -> None:
+        guest = results.guest(case)
+        guest.create()
+        guest.wait_state("up")
+        guest.shutdown()
+        found = [Record.of_console(line) for line in guest.log.lines]
+        self.records = [record for record in found if record]
+        self.cycles: dict[str, float] = {}
+        self.ns: dict[str, float] = {}
+        for record in self.records:
+            cost = COSTS.search(record.text)
+            if cost:
+                clock, cycles, ns, calls = cost[1], *map(int, cost.groups()[1:])
+                self.cycles[clock] = cycles / calls
+                self.ns[clock] = ns / calls
+
+
+def row(name: str, costs: dict[str, float]) -> str:
+    values = "".join(f"{costs[clock]:15.1f}" for clock in CLOCKS)
+    return f"  {name:36}{values}"
+
+
+def main() -> int:
+    settings = settings_from({**os.environ, "TSC_MODE": "", "CMDLINE": ""})
+    tell: Callable[[str], None] = lambda text: say(f"bench: {text}")
+    head = f"  {'':36}" + "".join(f"{clock + '()':>15}" for clock in CLOCKS)
+    lines = []
+    for host, unit in ((COUNTED, "Instructions"), (settings.host, "ns, emulated")):
+        lines += ["", f"{unit}, per call", head]
+        with Results("bench", settings, tell, host) as results:
+            for case, name in CASES.items():
+                tell(f"{name}, on the host '{host.name}'")
+                measured = Measured(results, case)
+                costs = measured.cycles if host is COUNTED else measured.ns
+                lines.append(row(name, costs))
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The report of `make boot`: a patched guest beside an unpatched one."""
+
+from __future__ import annotations
+
+from lab.checks.policy import Expectation
+from lab.guest.scenario import Life
+from lab.guest.report import CLOCKS, Report
+
+WIDTH = 25
+KINDS = {0: "default", 1: "always_emulate", 2: "native"}
+
+
+def row(label: str, *cells: str) -> str:
+    return "  ".join(
+        [f"  {label:<21}", *(f"{cell:<{WIDTH}}" for cell in cells)]
+    ).rstrip()
+
+
+def duration(nanoseconds: float) -> str:
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
+        if abs(nanoseconds) >= size:
+            return f"{nanoseconds / size:.3g} {unit}"
+    return f"{nanoseconds:.3g} ns"
+
+
+def stamp(nanoseconds: int) -> str:
+    return f"{nanoseconds / 1e9:.6f}"
+
+
+def leaf_rows(reports: list[Report]) -> list[str]:
+    leaves = [report.time_leaf("before") for report in reports]
+    later = [report.time_leaf("after") for report in reports]
+    modes = [KINDS.get(leaf.mode, str(leaf.mode)) for leaf in leaves]
+    emulated = ["emulated" if leaf.emulated else "native" for leaf in leaves]
+    return [
+        row("time leaf: tsc_mode", *modes),
+        row("  TSC", *(f"{e}, {l.khz} kHz" for e, l in zip(emulated, leaves))),
+        row("  host reliable", *("yes" if l.host_reliable else "no" for l in leaves)),
+        row(
+            "  incarnation",
+            *(f"{a.incarnation}, then {b.incarnation}" for a, b in zip(leaves, later)),
+        ),
+    ]
+
+
+def verdict(report: Report) -> str:
+    found = report.verdicts
+    return f"{found[-1]['verdict']}, {found[-1]['rule']}" if found else "-"
+
+
+def stable(report: Report) -> str:
+    words = {"1": "stable", "0": "not stable"}
+    before, after = (words[report.fact(f"{w}.stable")] for w in ("before", "after"))
+    return f"{report.sched_clock}, {before}" + (
+        f", then {after}" if after != before else ""
+    )
+
+
+def clocksource(report: Report) -> str:
+    before = report.fact("before.clocksource")
+    after = report.fact("after.clocksource")
+    return before if before == after else f"{before}, then {after}"
+
+
+def suspend_rows(lives: list[Life]) -> list[str]:
+    """Time stamps on both sides of the suspend, and how far time went backwards."""
+    lines = []
+    for clock in CLOCKS:
+        cells = []
+        for life in lives:
+            steps = life.report.steps(clock)
+            first = steps[min(steps)]
+            back = life.report.worst_back(clock)
+            cells.append(f"{stamp(first.before)} {stamp(first.after)} {duration(back)}")
+        lines.append(row("CLOCK_" + clock.upper(), *cells))
+    cells = []
+    for life in lives:
+        pair = life.report.over_suspend
+        ends = f"{pair[0].usec / 1e6:.6f} {pair[1].usec / 1e6:.6f}" if pair else "?"
+        cells.append(f"{ends} {duration(life.report.printk_back[0] * 1000)}")
+    lines.append(row("printk", *cells))
+    return lines
+
+
+def said(report: Report) -> list[str]:
+    """The patched kernel's own lines."""
+    records = report.grep("xen: TSC|xen: sched_clock")
+    records += [r for r in report.parameter_warnings if r not in records]
+    return [f"  {record}" for record in sorted(records, key=lambda r: r.sequence)]
+
+
+def render(
+    patched: Life, unpatched: Life, expected: Expectation, problems: list[str]
+) -> str:
+    """All of it, ready to print."""
+    lives = [patched, unpatched]
+    new, old = patched.report, unpatched.report
+    trusted = "yes" if patched.outside["after"].host_reliable else "no"
+    reports = [new, old]
+
+    def facts(key: str) -> list[str]:
+        return [report.fact(key) for report in reports]
+
+    def cost_row(label: str, what: str) -> str:
+        costs = [report.cost(what) for report in reports]
+        return row(label, *map(duration, costs), f"{costs[1] / costs[0]:.1f} times")
+
+    lines = [
+        "",
+        row("", "patched", "unpatched"),
+        row("Linux", *facts("before.linux")),
+        row("Xen", *(report.xen_version for report in reports)),
+        row("domain", *facts("before.kind")),
+        *leaf_rows(reports),
+        row("verdict", *map(verdict, reports)),
+        row("clocksource", *map(clocksource, reports)),
+        row("available", *facts("before.available")),
+        row("sched_clock", *map(stable, reports)),
+        row("first printk at", *(f"{r.kmsg[0].usec / 1e6:.6f} s" for r in reports)),
+        "",
+        row("The cost of one reading", "", "", "gain"),
+        cost_row("clock_gettime", "vdso"),
+        cost_row("... as a system call", "syscall"),
+        cost_row("rdtsc", "rdtsc"),
+        row(
+            "boot to 'Run /init'",
+            *(f"{report.run_init:.3f} s" for report in reports),
+            f"{old.run_init - new.run_init:.3f} s",
+        ),
+        row(
+            "... to its frequency",
+            *(f"{report.calibrated:.3f} s" for report in reports),
+            f"{old.calibrated - new.calibrated:.3f} s",
+        ),
+        "",
+        "Save and restore: before, after, most that any vCPU saw it go backwards",
+        *suspend_rows(lives),
+        "",
+        "What the patched kernel said",
+        *said(new),
+        "What Xen says of it (xl debug-keys s)",
+        *(
+            f"  {when} the suspend: {seen.line}"
+            for when, seen in patched.outside.items()
+        ),
+        f"  host's TSC trusted: {trusted}",
+        "",
+    ]
+    if expected.unknown:
+        lines.append("no expectation for " + ", ".join(expected.unknown))
+    lines += [f"not as the policy says: {problem}" for problem in problems]
+    lines.append("FAIL" if problems else "PASS")
+    return "\n".join(lines)

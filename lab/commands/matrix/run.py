@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`make lab`: runs the matrix, or the part of it that T= names, and reports.
+
+In each case a guest without the series and one with it live the same life under
+the same Xen, one after the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from dataclasses import replace
+
+from lab.guest.session import Case, Results, explain
+from lab.base.common import LAB, TOP, LabError, run_main, say, write_atomically
+from lab.guest.clock_trace import Course
+from lab.host.errors import MachineDied, RunError
+from lab.config import XENS
+from lab.checks.all import Findings, judge_guest, judge_series
+from lab.checks.xen_clock import judge_foresight
+from lab.guest.scenario import Event, Life
+from lab.guest.lifecycle import Crowd
+from lab.commands.matrix.table import PLACES, Cell, Stage, choose
+from lab.commands.matrix.report import html, markdown
+from lab.commands.matrix.outcome import ALIVE, Outcome, Result, Side, compare
+from lab.images.debian import Unavailable
+from lab.host.host import Machine
+from lab.commands.boot_report import clocksource
+from lab.settings import Settings, settings_from
+from lab.base.svg import Line, draw
+from lab.guest.report import Report
+
+
+class Hosts:
+    """The machines that are up: those of one place, and of where guests go from it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._name = ("", "")
+        self._stack = contextlib.ExitStack()
+        self._results: dict[str, Results] = {}
+        # No run prunes the logs of those that are over
+        self._over: list[Results] = []
+        self._gone: dict[str, Unavailable] = {}
+
+    def __enter__(self) -> Hosts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def at(self, cell: Cell, place: str) -> Results:
+        if self._name != (cell.xen, cell.place):
+            self._stack.close()
+            self._over += self._results.values()
+            self._results = {}
+            self._name = (cell.xen, cell.place)
+        if cell.xen in self._gone:
+            raise self._gone[cell.xen]
+        if place not in self._results:
+            settings = replace(self._settings, xen=XENS[cell.xen])
+            name = f"lab-{cell.xen}-{place}"
+            try:
+                results = Results(name, settings, self._tell, PLACES[place])
+            except Unavailable as error:
+                self._gone[cell.xen] = error
+                raise
+            self._results[place] = self._stack.enter_context(results)
+        return self._results[place]
+
+    @staticmethod
+    def _tell(text: str) -> None:
+        say(f"lab:   {text}")
+
+
+def repeat(cell: Cell, settings: Settings) -> str:
+    words = [f"make lab KERNEL={settings.kernel}"]
+    words += [f"MUTANT={settings.mutant}"] if settings.mutant else []
+    return " ".join([*words, f"T={cell}"])
+
+
+def target_of(hosts: Hosts, cell: Cell, home: Machine, kind: str) -> Machine:
+    """Where the guest goes, which is older or younger where that is the point."""
+    home.wait_age(cell.life.younger)
+    away = hosts.at(cell, cell.life.target).machine(kind)
+    older = PLACES[cell.life.target].uptime > 0
+    if (older or cell.life.younger) and older != (away.uptime > home.uptime):
+        raise LabError(
+            f"{cell.life.target} has been up for {away.uptime:.0f} s, and where the "
+            f"guest comes from for {home.uptime:.0f} s"
+        )
+    return away
+
+
+def judged(
+    cell: Cell, case: Case, event: Event, lives: list[Life], before: list[Report]
+) -> Findings:
+    """Of all the guests that took part, and what those before them foresaw."""
+    found: Findings = {
+        "foresight": [
+            problem
+            for old, new in zip(before, lives)
+            for problem in judge_foresight(old, new.report)
+        ]
+    }
+    for life in lives:
+        findings = judge_guest(case, life, cell.life.slept)
+        if case.patched:
+            host, slept = cell.host, cell.life.slept
+            findings |= judge_series(case, life, host, slept, cell.demoted)
+        findings |= cell.life.also(life, event)
+        for name, problems in findings.items():
+            found.setdefault(name, []).extend(problems)
+    return found
+
+
+def side_of(
+    hosts: Hosts, cell: Cell, old: Side | None = None
+) -> tuple[Side, Course, str]:
+    """How a guest lived, its course, and what is wrong, to print.
+
+    It is the one with the series where that without it is given.
+    """
+    patched = old is not None
+    results = hosts.at(cell, cell.place)
+    case = cell.case(patched=patched)
+    again = repeat(cell, results.settings)
+    stage = Stage(
+        lambda: target_of(hosts, cell, results.machine(case.kind), case.kind),
+        lambda ending: results.guest(cell.case(patched=patched, ending=ending)),
+        results.tell,
+    )
+    event: Event = cell.life.event(stage)
+    course = Course(event)
+    lived: Event = event
+    if cell.life.drawn:
+        lived = course
+    try:
+        life = results.of(case, lived)
+        lives = [life, *(event.lives if isinstance(event, Crowd) else [])]
+        findings = judged(cell, case, event, lives, old.reports if old else [])
+    except MachineDied:
+        raise
+    except RunError as error:
+        details = f"{error}\nRepeat with: {again}"
+        return Side({ALIVE: [str(error)]}), course, details
+    side = Side(
+        findings,
+        life.report.cost("vdso"),
+        clocksource(life.report),
+        str(life.guest.log.path.relative_to(TOP)),
+        life.lives - 1,
+        [one.report for one in lives],
+    )
+    problems = [f"{name}: {text}" for name, found in findings.items() for text in found]
+    if not problems:
+        return side, course, ""
+    return side, course, explain(case, life, problems, again)
+
+
+def drawing(cell: Cell, old: Course, new: Course) -> str:
+    if not (cell.life.drawn and old.points and new.points):
+        return ""
+    lines = [
+        Line("with the series", "#1a7f37", new.points),
+        Line("without", "#cf222e", old.points),
+    ]
+    return draw(lines, cell.lifecycle)
+
+
+def outcome_of(hosts: Hosts, cell: Cell, settings: Settings) -> Outcome:
+    start = time.monotonic()
+    try:
+        if reason := cell.life.refused(settings.kernel, XENS[cell.xen]):
+            return Outcome(cell, Result.SKIPPED, reason=reason)
+        old, old_course, _ = side_of(hosts, cell)
+        new, new_course, details = side_of(hosts, cell, old)
+    except Unavailable as error:
+        return Outcome(cell, Result.SKIPPED, reason=str(error))
+    # What nobody has foreseen ends this case, and the others go on
+    except (LabError, OSError, ValueError, LookupError) as error:
+        seconds = time.monotonic() - start
+        reason = str(error) if isinstance(error, LabError) else repr(error)
+        details = f"{reason}\nRepeat with: {repeat(cell, settings)}"
+        return Outcome(cell, Result.LOST, seconds, reason, details=details)
+    return Outcome(
+        cell,
+        compare(old, new),
+        time.monotonic() - start,
+        old=old,
+        new=new,
+        details=details,
+        drawing=drawing(cell, old_course, new_course),
+    )
+
+
+def report(outcomes: list[Outcome], kernel: str, seconds: float) -> None:
+    title = f"Linux {kernel}, {len(outcomes)} cases in {seconds / 60:.0f} minutes"
+    write_atomically(LAB / "report.md", markdown(outcomes, title).encode())
+    write_atomically(LAB / "report.html", html(outcomes, title).encode())
+
+
+def main() -> int:
+    start = time.monotonic()
+    settings = settings_from({**os.environ, "TSC_MODE": "", "CMDLINE": ""})
+    chosen = choose(os.environ.get("T", ""))
+    for patched in (False, True):
+        settings.image(patched=patched)
+    outcomes: list[Outcome] = []
+    with Hosts(settings) as hosts:
+        for number, cell in enumerate(chosen, 1):
+            outcome = outcome_of(hosts, cell, settings)
+            outcomes.append(outcome)
+            say(f"lab: {number} of {len(chosen)}: {outcome}")
+            if outcome.details:
+                say(outcome.details)
+            # What is known so far can be read, and survives an interruption
+            report(outcomes, settings.kernel, time.monotonic() - start)
+    counts = {
+        result.value: sum(outcome.result is result for outcome in outcomes)
+        for result in Result
+    }
+    say(", ".join(f"{number} {name}" for name, number in counts.items()))
+    say("the report is build/lab/report.md, and report.html beside it")
+    compared = counts["fixed"] + counts["same"]
+    return 0 if compared and not any(o.result.failed for o in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

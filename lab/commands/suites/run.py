@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`make suites`: the clock tests of others in a guest without the series and with it.
+
+Both live under the same Xen, one after the other, and run everything twice: before
+and after they are saved and restored.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from lab.base.common import LabError, run_main, say
+from lab.host.errors import MachineDied
+from lab.checks.clocks import judge_trouble
+from lab.commands.suites.check import Results, compare, table, word
+from lab.guest.scenario import finish, measure
+from lab.commands.matrix.outcome import Result
+from lab.host.host import Machine
+from lab.commands.boot_report import clocksource
+from lab.host.rundir import Run
+from lab.settings import Settings, settings_from
+from lab.commands.suites.table import LIMIT_SECONDS, WHENS, batches, choose, parse
+from lab.commands.suites.build import Suites, make_suites
+from lab.guest.guest import Guest
+
+MEMORY = 256
+
+
+class Round:
+    """All the programs in one guest, whose results are those that it came to."""
+
+    def __init__(self, suites: Suites, guest: Guest) -> None:
+        self.results: Results = {}
+        self.problems: list[str] = []
+        self._batches = batches(suites.programs)
+        self._guest = guest
+
+    def run(self) -> None:
+        guest = self._guest
+        try:
+            guest.create()
+            guest.wait_state("up")
+            for when in WHENS:
+                if when == "after":
+                    guest.save()
+                    guest.restore()
+                    say(f"suites: {guest.name}: saved and restored")
+                for number in range(len(self._batches)):
+                    self._run_batch(when, number)
+            measure(guest)
+            _, report = finish(guest)
+        except MachineDied:
+            raise
+        except LabError as error:
+            self.problems.append(f"{guest.name}: {error}")
+            say(f"suites: {self.problems[-1]}")
+            guest.destroy()
+            return
+        say(f"suites: {guest.name}: its clocksource is {clocksource(report)}")
+        self.problems += [f"{guest.name}: {text}" for text in judge_trouble(report)]
+
+    def _run_batch(self, when: str, number: int) -> None:
+        guest, batch = self._guest, self._batches[number]
+        guest.machine.limit = guest.machine.age + 2.0 * LIMIT_SECONDS
+        guest.phase(f"run {when} {number}")
+        guest.wait_state(f"ran {when} {number}")
+        said = parse(guest.report())
+        for program in batch:
+            one = said[str(program)]
+            self.results[when, str(program)] = one
+            name = f"{guest.name}-{when}-{program.suite}-{program.name}.txt"
+            guest.machine.run.path(name).write_text(one.text)
+            came = word(program, one)
+            say(
+                f"suites: {guest.name}, {when} the restore: {program} {came} "
+                f"({one.seconds} s)"
+            )
+
+
+def round_of(
+    machine: Machine, settings: Settings, suites: Suites, *, patched: bool
+) -> Round:
+    guest = Guest(
+        machine,
+        "patched" if patched else "unpatched",
+        settings.image(patched=patched),
+        suites.images.guest,
+        kind=settings.guest,
+        tsc_mode=settings.tsc_mode,
+        cmdline=settings.cmdline,
+        memory=MEMORY,
+    )
+    lived = Round(suites, guest)
+    lived.run()
+    return lived
+
+
+def main() -> int:
+    start = time.monotonic()
+    settings = settings_from(dict(os.environ))
+    programs = choose(os.environ.get("T", ""))
+    for patched in (False, True):
+        settings.image(patched=patched)
+    suites = make_suites(settings.xen, settings.kernel, programs)
+    for name, reason in suites.gone.items():
+        say(f"suites: {name} is skipped: {reason}")
+    if not suites.programs:
+        raise LabError("there is nothing to run")
+    run = Run("suites")
+    host = settings.host.for_guests(settings.guest)
+    with Machine(run, suites.images, settings.unpatched, host) as machine:
+        say(f"suites: booting Xen {settings.xen.version}: {run.directory}")
+        machine.wait_boot()
+        old = round_of(machine, settings, suites, patched=False)
+        new = round_of(machine, settings, suites, patched=True)
+    verdicts = [compare(p, old.results, new.results) for p in suites.programs]
+    problems = [
+        *(problem for verdict in verdicts for problem in verdict.problems),
+        *old.problems,
+        *new.problems,
+    ]
+    text = "\n".join([table(verdicts), *problems])
+    run.path("report.txt").write_text(text + "\n")
+    say(text)
+    counts = {
+        result: sum(verdict.result is result for verdict in verdicts)
+        for result in Result
+    }
+    say(", ".join(f"{number} {result.value}" for result, number in counts.items()))
+    say(f"{time.monotonic() - start:.0f} s in all; everything is in {run.directory}")
+    failed = new.problems or any(result.failed and counts[result] for result in Result)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The hosts that the lab can make, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lab.base.common import LabError
+
+TSC_MODES = {"default": 0, "always_emulate": 1, "native": 2}
+GUESTS = ("pv", "pvh")
+
+
+@dataclass(frozen=True)
+class Xen:
+    """A version of Xen and the Debian suite that it comes from, dom0's tools too."""
+
+    version: str
+    suite: str
+    # Built with shadow paging, which tracks the pages that a PV guest writes to
+    migrates_pv: bool = False
+    # A guest that goes on after a suspend learns that it was cancelled
+    cancels: bool = True
+    # A guest that may be migrated sees the invariant TSC, if it is configured so
+    shows_itsc: bool = True
+    # Its symbols are packaged as well, without which it cannot be made to look old
+    symbols: bool = True
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        hypervisor = f"xen-hypervisor-{self.version}-amd64"
+        return (
+            hypervisor,
+            *([f"{hypervisor}-dbg"] if self.symbols else []),
+            "libxen-dev",
+            f"xen-utils-{self.version}",
+            "xenstore-utils",
+            "busybox-static",
+            "libgcc-s1",
+        )
+
+
+# No machine of the lab is up for as long
+OLDER_SECONDS = 100_000
+
+
+@dataclass(frozen=True)
+class Host:
+    """What Xen thinks of the machine's TSC, and what it lets its guests see."""
+
+    name: str
+    tsc_reliable: bool
+    # Guests see the invariant TSC as well, which by default Xen hides
+    itsc: bool = False
+    # The frequency is this, exactly; 0: whatever the machine below has
+    tsc_khz: int = 0
+    # Nothing but instructions takes time: each run is like the one before
+    counted: bool = False
+    # Xen believes to have been up for so many seconds when it boots
+    uptime: int = 0
+    cpus: int = 2
+    # Another host can be at the other end of its cable
+    wired: bool = False
+
+    def for_guests(self, kind: str) -> Host:
+        """With one CPU for PVH guests: what kills them, see lab/guest/known_bugs.py, takes a
+        thread of QEMU that is interrupted at the wrong place, by another vCPU's.  And
+        so that QEMU can be kept on one CPU, see lab/host/qemu_args.py.
+        """
+        return replace(self, cpus=1) if kind == "pvh" else self
+
+    def older(self) -> Host:
+        """The same host, on which Xen has been up for longer than on any other."""
+        return replace(self, uptime=OLDER_SECONDS)
+
+
+XENS = {
+    xen.version: xen
+    for xen in (
+        Xen(
+            "4.14",
+            "bullseye",
+            migrates_pv=True,
+            cancels=False,
+            shows_itsc=False,
+            symbols=False,
+        ),
+        Xen("4.17", "bookworm"),
+        Xen("4.20", "trixie"),
+    )
+}
+COUNTED = Host("counted", tsc_reliable=False, tsc_khz=1_000_000, counted=True)
+HOSTS = {
+    host.name: host
+    for host in (
+        Host("untrusted", tsc_reliable=False),
+        Host("trusted", tsc_reliable=True),
+        Host("itsc", tsc_reliable=True, itsc=True),
+        Host("1ghz", tsc_reliable=False, tsc_khz=1_000_000),
+    )
+}
+
+
+def _choose(kind: str, value: str, choices: list[str]) -> None:
+    if value not in choices:
+        raise LabError(f"{kind}={value} is not one of: {', '.join(choices)}")
+
+
+def choose_xen(version: str) -> Xen:
+    _choose("XEN", version, list(XENS))
+    return XENS[version]
+
+
+def choose_host(name: str) -> Host:
+    _choose("HOST_TSC", name, list(HOSTS))
+    return HOSTS[name]
+
+
+def check_guest(kind: str) -> None:
+    _choose("GUEST", kind, list(GUESTS))
+
+
+def check_tsc_mode(tsc_mode: str) -> None:
+    """The empty string leaves the choice to Xen, which is "default"."""
+    if tsc_mode:
+        _choose("TSC_MODE", tsc_mode, list(TSC_MODES))
+
+
+def check_cmdline(cmdline: str) -> None:
+    """It stands in double quotes in xl's configuration, which knows no escape."""
+    if set(cmdline) & set('"\n'):
+        raise LabError(f"CMDLINE cannot hold a double quote or a new line: {cmdline}")
+
+
+def check_accel(accel: str) -> None:
+    _choose("ACCEL", accel, ["tcg"])
