@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The hosts that the lab can make, as data."""
+"""What the lab can boot, as data: kernels, versions of Xen, hosts and guests."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from lab.base.common import LabError
+from lab.base.common import BUILD, TOP, LabError
 
+DEFAULT_KERNEL = "6.12"
 TSC_MODES = {"default": 0, "always_emulate": 1, "native": 2}
 GUESTS = ("pv", "pvh")
 
@@ -101,36 +103,41 @@ HOSTS = {
 }
 
 
-def _choose(kind: str, value: str, choices: list[str]) -> None:
-    if value not in choices:
-        raise LabError(f"{kind}={value} is not one of: {', '.join(choices)}")
+@dataclass(frozen=True)
+class Settings:
+    """What a command was asked for."""
 
+    kernel: str = DEFAULT_KERNEL
+    xen: Xen = XENS["4.17"]
+    host: Host = HOSTS["untrusted"]
+    guest: str = "pv"
+    tsc_mode: str = ""
+    cmdline: str = ""
+    # The name of an error that the kernel with the series has
+    mutant: str = ""
+    # What it checks of itself: "debug", or "kasan"
+    checks: str = ""
 
-def choose_xen(version: str) -> Xen:
-    _choose("XEN", version, list(XENS))
-    return XENS[version]
+    @property
+    def patched(self) -> Path:
+        return self.image()
 
+    @property
+    def unpatched(self) -> Path:
+        return self.image(patched=False)
 
-def choose_host(name: str) -> Host:
-    _choose("HOST_TSC", name, list(HOSTS))
-    return HOSTS[name]
-
-
-def check_guest(kind: str) -> None:
-    _choose("GUEST", kind, list(GUESTS))
-
-
-def check_tsc_mode(tsc_mode: str) -> None:
-    """The empty string leaves the choice to Xen, which is "default"."""
-    if tsc_mode:
-        _choose("TSC_MODE", tsc_mode, list(TSC_MODES))
-
-
-def check_cmdline(cmdline: str) -> None:
-    """It stands in double quotes in xl's configuration, which knows no escape."""
-    if set(cmdline) & set('"\n'):
-        raise LabError(f"CMDLINE cannot hold a double quote or a new line: {cmdline}")
-
-
-def check_accel(accel: str) -> None:
-    _choose("ACCEL", accel, ["tcg"])
+    def image(self, *, patched: bool = True, probe: bool = False) -> Path:
+        """One of the kernels that scripts/kernel builds."""
+        words = [*([] if patched else ["none"]), *(["probe"] * probe)]
+        words = [self.checks] * (self.checks != "" and patched) + words
+        mutant = self.mutant if patched else ""
+        names = [self.kernel, *words, *([mutant] if mutant else [])]
+        image = BUILD / "-".join(names) / "bzImage"
+        if not image.exists():
+            words += [f"mutant={mutant}"] if mutant else []
+            raise LabError(
+                f"there is no kernel {image.parent.relative_to(TOP)}/bzImage",
+                hint="Build it with: "
+                f"scripts/kernel {' '.join([self.kernel, *words])}",
+            )
+        return image

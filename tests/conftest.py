@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,11 +13,10 @@ from _pytest.terminal import TerminalReporter
 
 from lab.guest.session import PATCHED, Case, Results
 from lab.base.common import BUILD, LabError, locked, say
-from lab.config import HOSTS
+from lab.config import HOSTS, Settings
 from lab.guest.scenario import Life
-from lab.settings import Settings, settings_from
 from tests.recorded import Tool, build
-from tests.tree import KERNELS
+from tests.tree import KERNELS, SETTINGS
 
 # Directories of tests, the fast ones first
 DIRECTORIES = ("unit", "series", "boot")
@@ -76,7 +74,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
-    return settings_from({**os.environ, "TSC_MODE": "", "CMDLINE": ""})
+    return SETTINGS
 
 
 @pytest.fixture(scope="session")

@@ -3,28 +3,34 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
 
-from lab.base.common import BUILD, KERNEL, TOP, output
-from lab.images.kernel import git as git, make as make, tree_of as tree_of
+from lab.base.common import BUILD, TOP, output
+from lab.config import DEFAULT_KERNEL, XENS, Settings
+from lab.images.kernel import git as git, kernels, make as make, tree_of as tree_of
 
 
-def kernels() -> list[str]:
-    """Those that the series is for, the oldest first."""
-    rows = (TOP / "series" / "kernels").read_text().splitlines()
-    return [row.split()[0] for row in rows if row and not row.startswith("#")]
-
-
+# What "xen-lab check" and "xen-lab mutants" chose
+KERNEL = os.environ.get("KERNEL") or DEFAULT_KERNEL
+XEN = os.environ.get("XEN") or "4.17"
+SETTINGS = Settings(KERNEL, XENS[XEN], mutant=os.environ.get("MUTANT", ""))
 TREE = tree_of(KERNEL)
 KERNELS = kernels()
 # With the series
 BUILT = [name for name in KERNELS if (BUILD / name / "bzImage").exists()]
 
 PATCHES = sorted((TOP / "series").rglob("[0-9]*.patch"))
+
+
+def repeat_test(test: str, case: object) -> str:
+    """Return the command that runs the tests of a case again, in one file."""
+    where = f"tests/boot/test_{test}.py -k {case}"
+    return f"./xen-lab check --kernel {KERNEL} --xen {XEN} {where}"
 
 
 def unavailable(kernel: str) -> str:
@@ -47,7 +53,7 @@ def each_built(kernel: str, *values: object) -> ParameterSet:
     """The same for a test that boots it, or looks at how it was built."""
     if kernel in BUILT or unavailable(kernel):
         return each(kernel, *values)
-    reason = f'Linux {kernel} is not built yet, which "make all-kernels" does'
+    reason = f'Linux {kernel} is not built yet, which "xen-lab kernel --all" does'
     return pytest.param(*(values or (kernel,)), marks=pytest.mark.skip(reason=reason))
 
 

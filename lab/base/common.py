@@ -17,13 +17,19 @@ from typing import Callable, Iterator
 TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
 LAB = BUILD / "lab"
-KERNEL = os.environ.get("KERNEL") or "6.12"
 
 
 class LabError(Exception):
-    """Something went wrong; the message says what, and what to do about it."""
+    """Something went wrong; the message says what, and the hint what to do about it."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        lines = "".join(f"\n    {line}" for line in hint.splitlines())
+        super().__init__(message + lines)
+        self.hint = hint
 
 
+# Whether the commands that run in dom0 are shown
+verbose = False
 _last_said = "the start"
 
 
@@ -40,8 +46,8 @@ def need_space(directory: Path, mib: int) -> None:
     free = shutil.disk_usage(directory).free >> 20
     if free < mib:
         raise LabError(
-            f"{directory} has {free} MiB free, this step needs about {mib} MiB\n"
-            "    Make room there; then run it again."
+            f"{directory} has {free} MiB free, this step needs about {mib} MiB",
+            hint="Make room there; then run it again.",
         )
 
 
@@ -53,8 +59,8 @@ def need(*tools: str) -> None:
         if shutil.which(tool) is None:
             package = packages.get(tool, tool)
             raise LabError(
-                f"the program {tool} is missing\n"
-                f"    As root: apt-get install {package}"
+                f"the program {tool} is missing",
+                hint=f"As root: apt-get install {package}",
             )
 
 

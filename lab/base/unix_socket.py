@@ -28,8 +28,8 @@ def connect(path: Path) -> socket.socket:
                 end.close()
                 if time.monotonic() > limit:
                     raise LabError(
-                        f"no answer from QEMU: {error.strerror}: {path}\n"
-                        "    What QEMU said is in qemu.log there."
+                        f"no answer from QEMU: {error.strerror}: {path}",
+                        hint="What QEMU said is in qemu.log there.",
                     ) from None
             time.sleep(0.05)
     finally:

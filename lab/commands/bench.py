@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make bench`: what a read of sched_clock costs, in the kernel itself.
+"""Measures what a read of sched_clock costs, in the kernel itself.
 
 In instructions on a host where only they take time, Xen's included; and in ns on
 an ordinary one, which is emulated and busy: those are no measure of hardware.
@@ -7,16 +7,16 @@ an ordinary one, which is emulated and busy: those are no measure of hardware.
 
 from __future__ import annotations
 
-import os
+import argparse
 import re
-import sys
 from typing import Callable
 
 from lab.guest.session import COST, Case, Results
-from lab.base.common import run_main, say
+from lab.base.common import say
 from lab.config import COUNTED
 from lab.base.kmsg import Record
-from lab.settings import settings_from
+from lab.images.kernel import build_probes, script
+from lab.commands import options
 
 ON = f"{COST} xen_tsc_reliable=on"
 TSC = Case("cost-tsc", "native", ON, probe=True)
@@ -60,8 +60,17 @@ def row(name: str, costs: dict[str, float]) -> str:
     return f"  {name:36}{values}"
 
 
-def main() -> int:
-    settings = settings_from({**os.environ, "TSC_MODE": "", "CMDLINE": ""})
+def arguments(parser: options.Parser) -> None:
+    options.add_kernel(parser)
+    options.add_xen(parser)
+    options.add_host(parser)
+    options.add_verbose(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    settings = options.settings_of(args)
+    script("setup", "check")
+    build_probes(settings.kernel)
     tell: Callable[[str], None] = lambda text: say(f"bench: {text}")
     head = f"  {'':36}" + "".join(f"{clock + '()':>15}" for clock in CLOCKS)
     lines = []
@@ -75,7 +84,3 @@ def main() -> int:
                 lines.append(row(name, costs))
     print("\n".join(lines))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))

@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make boot`: Xen, a patched guest and an unpatched one, and a report.
-
-With --check it only looks at the settings, as the kernels take long to build.
-"""
+"""Boots Xen, a guest with the series and one without, and reports on their clocks."""
 
 from __future__ import annotations
 
-import os
-import sys
+import argparse
 import time
 
 from lab.checks import clocks as judge
-from lab.base.common import run_main, say
+from lab.base.common import say
 from lab.checks.policy import Expectation
 from lab.images.initramfs import make_images
 from lab.guest.scenario import Life, live
 from lab.host.host import Machine
 from lab.commands.boot_report import render
 from lab.host.rundir import Run
-from lab.settings import Settings, settings_from
+from lab.config import Settings
+from lab.images.kernel import build_both, script
+from lab.commands import options
 from lab.guest.guest import Guest
 
 
@@ -39,11 +37,20 @@ def judge_all(life: Life, settings: Settings) -> tuple[Expectation, list[str]]:
     ]
 
 
-def main() -> int:
+def arguments(parser: options.Parser) -> None:
+    options.add_kernel(parser)
+    options.add_xen(parser)
+    options.add_host(parser)
+    options.add_guest(parser)
+    options.add_mutant(parser)
+    options.add_verbose(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    settings = options.settings_of(args)
+    script("setup", "boot")
+    build_both(settings.kernel)
     start = time.monotonic()
-    settings = settings_from(dict(os.environ))
-    if sys.argv[1:] == ["--check"]:
-        return 0
     images = make_images(settings.xen, settings.kernel)
     run = Run("boot")
     lives: dict[str, Life] = {}
@@ -69,7 +76,3 @@ def main() -> int:
     say(text)
     say(f"{time.monotonic() - start:.0f} s in all; everything is in {run.directory}")
     return 1 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make debug`: kernels that check their own locks and memory, through all of it.
+"""Boots kernels that check their own locks and memory, and suspends them in all ways.
 
 What they find is in their logs.  They are slow, so nothing here is measured.
 
@@ -8,16 +8,15 @@ KASAN is for PVH guests only: Linux has no shadow for it in a PV guest.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import os
 import re
-import sys
 from dataclasses import dataclass, replace
 
 from lab.checks import clocks as judge, demotion as judge_life
 from lab.guest.session import Case, Results, explain
-from lab.base.common import LabError, run_main, say
-from lab.config import HOSTS, Host
+from lab.base.common import LabError, say
+from lab.config import HOSTS, Host, Settings
 from lab.guest.scenario import (
     Event,
     Jump,
@@ -28,8 +27,8 @@ from lab.guest.scenario import (
     hibernate,
     save_and_restore,
 )
-from lab.images.kernel import build, refuses_kasan
-from lab.settings import Settings, settings_from
+from lab.images.kernel import build, refuses_kasan, script
+from lab.commands import options
 from lab.guest.report import Report
 
 UNTRUSTED = HOSTS["untrusted"]
@@ -134,7 +133,8 @@ def run(settings: Settings, checks: Checks) -> tuple[int, int]:
             problems = judge_checks(checks, case, life, event)
             if problems:
                 repeat = (
-                    f"make debug KERNEL={settings.kernel} XEN={settings.xen.version}"
+                    f"./xen-lab debug --kernel {settings.kernel} "
+                    f"--xen {settings.xen.version}"
                 )
                 say(explain(case, life, problems, repeat))
             elif is_of_xenbus(life.report):
@@ -143,8 +143,16 @@ def run(settings: Settings, checks: Checks) -> tuple[int, int]:
     return clean, len(lives)
 
 
-def main() -> int:
-    settings = settings_from(dict(os.environ))
+def arguments(parser: options.Parser) -> None:
+    options.add_kernel(parser)
+    options.add_xen(parser)
+    options.add_verbose(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    settings = options.settings_of(args)
+    script("setup", "boot")
+    build(settings.kernel, "none")
     refusal = refuses_kasan(settings.kernel)
     if refusal:
         tell(f"KASAN: skipped: {refusal}")
@@ -155,7 +163,3 @@ def main() -> int:
     clean, number = (sum(column) for column in zip(*found))
     tell(f"{clean} of {number} guests had nothing to report")
     return 0 if clean == number else 1
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make fuzz`: libFuzzer on the policy, the skew and sched_clock, built for the host."""
+"""Runs libFuzzer on the policy, the skew and sched_clock, built for this machine."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
-import sys
 from pathlib import Path
 
-from lab.base.common import LAB, TOP, LabError, need, output, run_main, say
+from lab.base.common import LAB, TOP, LabError, need, output, say
+from lab.commands import options
+from lab.images.kernel import script
 
 KERNEL_SIDE = TOP / "arch" / "x86" / "xen"
 SOURCES = [TOP / "lab/payload/fuzz/fuzz_tsc.c", KERNEL_SIDE / "tsc_policy.c"]
@@ -45,23 +47,26 @@ def fuzz(program: Path, runs: int, seed: int) -> None:
         first = found[0] if found else max(0, len(lines) - 20)
         raise LabError(
             "the fuzzer found an input on which a property fails:\n"
-            + "\n".join("    | " + line for line in lines[first : first + 20])
-            + f"\n    The input is in {program.parent}; all output: {log}"
+            + "\n".join("    | " + line for line in lines[first : first + 20]),
+            hint=f"The input is in {program.parent}; all output: {log}",
         )
 
 
-def main() -> int:
-    text = os.environ.get("RUNS") or "10000000"
-    if not text.isdigit():
-        raise LabError(f"RUNS={text} is not a number")
-    runs = int(text)
+def arguments(parser: options.Parser) -> None:
+    parser.add_argument(
+        "--runs",
+        type=options.positive,
+        default=10_000_000,
+        help="how many inputs to try (default: %(default)s)",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    runs: int = args.runs
+    script("setup", "check")
     program = build()
     seed = int.from_bytes(os.urandom(3), "big") + 1
     say(f"fuzz: {runs} inputs, seed {seed}, a few minutes for ten million")
     fuzz(program, runs, seed)
     say(f"fuzz: {runs} inputs, nothing found")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make lab-mutants`: errors put into the series on purpose.
+"""Puts errors into the series, each of which a test must see.
 
-A test must see each of them.  Each is a patch in lab/mutants/, which names the tests
-that are to fail.
+Each is a patch in lab/mutants/, which names the tests that are to fail.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shlex
@@ -15,8 +15,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.base.common import KERNEL, LAB, TOP, LabError, run_main, say
-from lab.images.kernel import build
+from lab.base.common import LAB, TOP, LabError, say
+from lab.commands import options
+from lab.images.kernel import build, build_probes, script
 
 HERE = TOP / "lab" / "mutants"
 HEADER = re.compile(r"^(Subject|Test|Kernel|Until): (.+)$", re.MULTILINE)
@@ -33,8 +34,14 @@ class Mutant:
     # Arguments for pytest, the first of which names a file of tests
     test: list[str]
     kernel: list[str]
-    # The newest kernel in which it is the series that the error hits
+    # The newest kernel in which it is the series that the error hits, if any
     until: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def fits(self, kernel: str) -> bool:
+        return not self.until or version(kernel) <= version(self.until)
 
 
 def read(path: Path) -> Mutant:
@@ -45,36 +52,33 @@ def read(path: Path) -> Mutant:
     words = shlex.split(fields["Test"])
     test = [f"tests/boot/test_{words[0]}.py", *words[1:]]
     kernel = KERNELS[fields["Kernel"]]
-    return Mutant(
-        path.stem, fields["Subject"], test, kernel, fields.get("Until", KERNEL)
-    )
+    return Mutant(path.stem, fields["Subject"], test, kernel, fields.get("Until", ""))
 
 
-def mutants(names: list[str]) -> list[Mutant]:
-    known = {path.stem: path for path in sorted(HERE.glob("*.patch"))}
-    for name in names:
-        if name not in known:
-            raise LabError(f"MUTANT={name} is none of: {', '.join(known)}")
-    chosen = [read(known[name]) for name in names or known]
-    fitting = [mutant for mutant in chosen if version(KERNEL) <= version(mutant.until)]
-    if names and fitting != chosen:
-        raise LabError(f"MUTANT={' '.join(names)}: not all hit Linux {KERNEL}")
-    return fitting
+def mutants(kernel: str) -> list[Mutant]:
+    """Return those that change the code of the series for this kernel."""
+    every = [read(path) for path in sorted(HERE.glob("*.patch"))]
+    return [mutant for mutant in every if mutant.fits(kernel)]
 
 
 def version(kernel: str) -> list[int]:
     return [int(number) for number in kernel.split(".")]
 
 
-def killers(mutant: Mutant) -> list[str]:
+def killers(mutant: Mutant, kernel: str, xen: str) -> list[str]:
     """Build it and run its tests: those that fail."""
-    build(KERNEL, *mutant.kernel, f"mutant={mutant.name}")
+    build(kernel, *mutant.kernel, f"mutant={mutant.name}")
     log = LAB / f"mutant-{mutant.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *mutant.test],
         cwd=TOP,
-        env={**os.environ, "MUTANT": mutant.name},
+        env={
+            **os.environ,
+            "KERNEL": kernel,
+            "XEN": xen,
+            "MUTANT": mutant.name,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -85,19 +89,27 @@ def killers(mutant: Mutant) -> list[str]:
     return FAILED.findall(done.stdout)
 
 
-def main() -> int:
-    chosen = mutants((os.environ.get("MUTANT") or "").split())
+def arguments(parser: options.Parser) -> None:
+    options.add_selection(parser, "errors")
+    options.add_kernel(parser)
+    options.add_xen(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    chosen = options.selected(
+        args, mutants(args.kernel), lambda one: f"{one.name:16}{one.subject}"
+    )
+    if args.list:
+        return 0
+    script("setup", "check")
+    build_probes(args.kernel)
     rows, survivors = [], 0
     for number, mutant in enumerate(chosen, 1):
         say(f"mutants: {number} of {len(chosen)}: {mutant.name}: {mutant.subject}")
-        failed = killers(mutant)
+        failed = killers(mutant, args.kernel, args.xen)
         survivors += not failed
         rows.append(f"  {mutant.name:16}{mutant.subject}")
         rows.append(f"  {'':16}{', '.join(failed) or 'SURVIVED'}")
     print("\n".join(["", "Mutants, and the tests that failed", *rows]))
     print(f"{len(chosen)} mutants, {survivors} survived")
     return 1 if survivors else 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make picture`: a guest's clock against time, over a migration to another host.
+"""Draws the figure of the README: a guest's clock over a migration to another host.
 
 Both guests run on the TSC, which their first host calls invariant, and go to a
 host whose TSC has another frequency: one with the series, one as vendors advise.
@@ -7,17 +7,17 @@ host whose TSC has another frequency: one with the series, one as vendors advise
 
 from __future__ import annotations
 
-import os
-import sys
+import argparse
 
-from lab.base.common import TOP, run_main, say, write_atomically
+from lab.base.common import TOP, say, write_atomically
 from lab.guest.clock_trace import Course
 from lab.config import HOSTS
 from lab.images.initramfs import make_images
 from lab.guest.scenario import Move, live
 from lab.host.host import Machine
 from lab.host.rundir import Run
-from lab.settings import settings_from
+from lab.images.kernel import build_both, script
+from lab.commands import options
 from lab.base.svg import Line, draw
 from lab.guest.guest import Guest
 
@@ -26,8 +26,16 @@ PICTURE = TOP / "Documentation/lab/migration.svg"
 MORE = 6
 
 
-def main() -> int:
-    settings = settings_from(dict(os.environ))
+def arguments(parser: options.Parser) -> None:
+    options.add_kernel(parser)
+    options.add_xen(parser)
+    options.add_verbose(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    settings = options.settings_of(args)
+    script("setup", "boot")
+    build_both(settings.kernel)
     images = make_images(settings.xen, settings.kernel)
     courses: dict[str, Course] = {}
     hosts = HOSTS["itsc"], HOSTS["1ghz"]
@@ -64,7 +72,3 @@ def main() -> int:
         say(f"{line.name}: {counted:.1f} s counted in {real:.1f} s after the move")
     say(f"{PICTURE.relative_to(TOP)} is drawn")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))

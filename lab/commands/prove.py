@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make prove`: CBMC proves what lab/proofs/ claims of the kernel's code, for all inputs.
+"""Proves with CBMC what lab/proofs/ claims of the kernel's code, for all inputs.
 
 Each proof comes with mutants: errors in the kernel's code that it must refute.
 """
@@ -11,14 +11,15 @@ import re
 import resource
 import shutil
 import subprocess
-import sys
 import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator
 
-from lab.base.common import LAB, TOP, LabError, need, output, run_main, say
+from lab.base.common import LAB, TOP, LabError, need, output, say
+from lab.commands import options
+from lab.images.kernel import script
 
 HERE = TOP / "lab" / "proofs"
 KERNEL_SIDE = TOP / "arch" / "x86" / "xen"
@@ -67,6 +68,9 @@ class Proof:
     replace: tuple[Change, ...]
     mutants: tuple[Change, ...]
     undecided: bool
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -215,15 +219,11 @@ def refute(proof: Proof, number: int, mutant: Change) -> bool:
     return bool(real)
 
 
-def options() -> argparse.Namespace:
-    """What the command line says."""
-    parser = argparse.ArgumentParser(prog="python3 -m lab.commands.prove")
-    parser.add_argument("-k", default="", help="only proofs with this in their name")
-    parser.add_argument("--list", action="store_true", help="list them, and stop")
+def arguments(parser: options.Parser) -> None:
+    options.add_selection(parser, "proofs")
     parser.add_argument(
         "--undecided", action="store_true", help="try those without a known result, too"
     )
-    return parser.parse_args()
 
 
 def run(chosen: list[Proof]) -> int:
@@ -235,17 +235,14 @@ def run(chosen: list[Proof]) -> int:
     return 0
 
 
-def main() -> int:
-    """Prove all, or those whose name has a word in it."""
-    args = options()
-    chosen = [proof for proof in proofs() if args.k in proof.name]
+def describe(proof: Proof) -> str:
+    note = " (undecided)" if proof.undecided else ""
+    return f"{proof.name:17} {proof.claim}{note}"
+
+
+def main(args: argparse.Namespace) -> int:
+    chosen = options.selected(args, proofs(), describe)
     if args.list:
-        for proof in chosen:
-            note = " (undecided)" if proof.undecided else ""
-            say(f"{proof.name:17} {proof.claim}{note}")
         return 0
+    script("setup", "check")
     return run([proof for proof in chosen if args.undecided or not proof.undecided])
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))

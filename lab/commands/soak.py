@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make soak`: a busy guest for an hour, whose TSC is good and must stay reliable."""
+"""Runs a busy guest for an hour, whose TSC is good and must stay reliable."""
 
 from __future__ import annotations
 
-import os
-import sys
+import argparse
 import time
 from dataclasses import dataclass
 
 from lab.checks import clocks as judge, demotion as judge_life
-from lab.base.common import LabError, run_main, say
+from lab.base.common import say
 from lab.images.initramfs import make_images
 from lab.guest.scenario import live
 from lab.host.host import Machine
 from lab.host.rundir import Run
-from lab.settings import settings_from
+from lab.images.kernel import build_both, script
+from lab.commands import options
 from lab.guest.guest import Guest
 
 TICKS_A_MINUTE = 30
@@ -38,16 +38,29 @@ class Soak:
             )
 
 
-def main() -> int:
-    text = os.environ.get("MINUTES") or "60"
-    if not text.isdigit() or not int(text):
-        raise LabError(f"MINUTES={text} is not a number of minutes")
-    settings = settings_from(dict(os.environ))
+def arguments(parser: options.Parser) -> None:
+    parser.add_argument(
+        "--minutes",
+        type=options.positive,
+        default=60,
+        help="how long it runs, by the guest's clock (default: %(default)s)",
+    )
+    options.add_kernel(parser)
+    options.add_xen(parser)
+    options.add_host(parser)
+    options.add_guest(parser)
+    options.add_verbose(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    settings = options.settings_of(args)
+    script("setup", "boot")
+    build_both(settings.kernel)
     images = make_images(settings.xen, settings.kernel)
     run = Run("soak")
     host = settings.host.for_guests(settings.guest)
     with Machine(run, images, settings.unpatched, host) as machine:
-        machine.limit = 600.0 + 240.0 * int(text)
+        machine.limit = 600.0 + 240.0 * args.minutes
         machine.wait_boot()
         guest = Guest(
             machine,
@@ -58,7 +71,7 @@ def main() -> int:
             tsc_mode=settings.tsc_mode,
             cmdline=settings.cmdline,
         )
-        life = live(guest, Soak(int(text)))
+        life = live(guest, Soak(args.minutes))
     report = life.report
     expected = judge.expected_of(
         report, settings.tsc_mode, settings.cmdline, settings.host
@@ -76,7 +89,3 @@ def main() -> int:
     say("soak: FAIL" if problems else "soak: PASS")
     say(f"everything is in {run.directory}")
     return 1 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))

@@ -4,19 +4,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass, replace
 from typing import Callable
 
 from lab.host.errors import GuestDied, MachineDied, OrderFailed, RunError
 from lab.guest.known_bugs import TWICE, UNSENT, fault_in
 from lab.guest.diagnose import LOST_WAKEUP
-from lab.config import Host
+from lab.config import Host, Settings
 from lab.images.initramfs import make_images
 from lab.guest.scenario import Event, Life, live, save_and_restore
 from lab.host.host import RUN_LIMIT, Machine
 from lab.host.rundir import Run
-from lab.settings import Settings
 from lab.guest.guest import Guest
 
 LIVES = 5
@@ -49,14 +47,14 @@ class Case:
 
     def repeat(self, settings: Settings) -> str:
         """The command that shows this case again."""
-        words = ["make boot", f"KERNEL={self.linux or settings.kernel}"]
-        words.append(f"XEN={settings.xen.version}")
+        words = ["./xen-lab boot", f"--kernel {self.linux or settings.kernel}"]
+        words.append(f"--xen {settings.xen.version}")
         if self.kind != "pv":
-            words.append(f"GUEST={self.kind}")
+            words.append(f"--guest {self.kind}")
         if self.tsc_mode:
-            words.append(f"TSC_MODE={self.tsc_mode}")
+            words.append(f"--tsc-mode {self.tsc_mode}")
         if self.cmdline:
-            words.append(f'CMDLINE="{self.cmdline}"')
+            words.append(f'--cmdline "{self.cmdline}"')
         return " ".join(words)
 
 
@@ -200,13 +198,6 @@ class Results:
             f"Run /init after {report.run_init:.2f} s"
         )
         return life
-
-
-def repeat_test(test: str, case: Case) -> str:
-    """The command that runs the tests of this case again, in one file of tests."""
-    chosen = [name for name in ("KERNEL", "XEN") if os.environ.get(name)]
-    words = [f"{name}={os.environ[name]}" for name in chosen]
-    return " ".join([*words, f"python3 -m pytest tests/boot/test_{test}.py -k {case}"])
 
 
 def explain(case: Case, life: Life, problems: list[str], repeat: str) -> str:

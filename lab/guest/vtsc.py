@@ -35,8 +35,8 @@ def shift_vtsc(machine: Machine, domid: int, ns: int) -> int:
     if ns < 0 and before.offset + ns < 0:
         raise LabError(
             f"the TSC of domain {domid} can be set forward by "
-            f"{max(0, before.offset) / 1e9:.1f} s at most, not by {-ns / 1e9:.1f} s\n"
-            "    Let Xen believe that it has been up for longer: Host.older()"
+            f"{max(0, before.offset) / 1e9:.1f} s at most, not by {-ns / 1e9:.1f} s",
+            hint="Let Xen believe that it has been up for longer: Host.older()",
         )
     machine.must(f"vtsc {domid} {-ns}")
     after = read_outside(machine, domid)

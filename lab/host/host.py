@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Callable
 
 from lab.host.qemu_args import qemu_command
+from lab.base import common
 from lab.base.common import LabError, need, say
 from lab.host.errors import (
     DOM0_FAILED,
@@ -262,10 +263,9 @@ class Machine:
         text = self.must("xl debug-keys s && xl dmesg | tail -n 20")
         if "TSC marked as reliable" not in text:
             raise LabError(
-                f"Xen does not trust the TSC, so this is no HOST_TSC={self.host.name}\n"
-                f"    QEMU was to offer an invariant TSC, see "
-                f"{self.run.path('qemu.sh')}\n"
-                "    and what it said, qemu.log beside that."
+                f"Xen does not trust the TSC of the host '{self.host.name}'",
+                hint="QEMU should have offered an invariant TSC. How it was started: "
+                f"{self.run.path('qemu.sh')}\nWhat it said is in qemu.log beside that.",
             )
 
     def order(self, command: str, *others: Machine) -> tuple[int, str]:
@@ -276,7 +276,7 @@ class Machine:
         self._agent_log.write(
             f"{time.monotonic() - self._start:8.2f} > {order} {command}\n"
         )
-        if os.environ.get("V") == "1":
+        if common.verbose:
             say(f"dom0# {command}")
         # Until now nobody may have wanted anything of it
         self._last_life = time.monotonic()

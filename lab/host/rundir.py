@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab.base.common import LAB, LabError, need_space
 
-# Of some megabytes each at most, and "make lab" alone is seventy
+# Of some megabytes each at most, and "xen-lab matrix" alone is seventy
 RUNS_KEPT = 150
 
 

@@ -74,10 +74,10 @@ class Tree:
             said = [line for line in errors if line[:2] in ("E:", "W:", "  ")]
         if process.returncode:
             raise Unavailable(
-                f"the packages of {what} could not be fetched from {suite}:\n"
-                + "".join("    " + line.lstrip() for line in said[-6:])
-                + "    Check the network and the free space in /tmp, then run it again.\n"
-                "    An old suite moves to an archive, where the mirrors have it not."
+                f"the packages of {what} could not be fetched from {suite}:",
+                hint="".join(line.lstrip() for line in said[-6:])
+                + "Check the network and the free space in /tmp, then run it again.\n"
+                "An old suite moves to an archive, where the mirrors have it not.",
             )
 
     def _read(self, tar: tarfile.TarFile) -> None:

@@ -6,17 +6,16 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import sys
 import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from lab.base.common import BUILD, KERNEL, LAB, TOP, locked, need, output, run_main, say
+from lab.base.common import BUILD, LAB, TOP, locked, need, output, say
 from lab.base.common import need_space, write_atomically
 from lab.base.cpio import Archive
-from lab.config import Xen, choose_xen
+from lab.config import Xen
 from lab.images.debian import Tree
 
 IMAGES = LAB / "images"
@@ -159,15 +158,3 @@ def make_images(xen: Xen, kernel: str) -> Images:
         inputs = compiler + [source.read_bytes() for source in GUEST_SOURCES]
         rebuild(images.guest, inputs, lambda: guest_initramfs(kernel))
     return images
-
-
-def main() -> int:
-    xen = choose_xen(os.environ.get("XEN") or "4.17")
-    images = make_images(xen, KERNEL)
-    for image in (images.xen, images.dom0, images.guest):
-        say(f"{image.relative_to(TOP)}  {image.stat().st_size >> 10} KiB")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))

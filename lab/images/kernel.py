@@ -13,11 +13,46 @@ from lab.base.common import BUILD, TOP, LabError
 TOLD = 12
 
 
-def build(kernel: str, *words: str) -> None:
-    """One of them, as these words of scripts/kernel choose, as part=fixes."""
-    command = ["scripts/kernel", kernel, *words]
-    if subprocess.run(command, cwd=TOP).returncode:
-        raise LabError(f"{' '.join(command)} failed: what it said above tells why")
+# An exit status of scripts/kernel: the source cannot be had any more
+UNAVAILABLE = 69
+
+
+def kernels() -> list[str]:
+    """Return those that the series is for, the oldest first."""
+    rows = (TOP / "series" / "kernels").read_text().splitlines()
+    return [row.split()[0] for row in rows if row and not row.startswith("#")]
+
+
+def status_of(name: str, *words: str) -> int:
+    """Run one of scripts/, which says itself what it does and why it fails."""
+    return subprocess.run([f"scripts/{name}", *words], cwd=TOP).returncode
+
+
+def script(name: str, *words: str, accept: tuple[int, ...] = (0,)) -> None:
+    """Run one of scripts/ that has to succeed for what follows."""
+    if (status := status_of(name, *words)) not in accept:
+        raise LabError(
+            f"scripts/{' '.join([name, *words])} failed with status {status}",
+            hint="What it said above tells why.",
+        )
+
+
+def build(kernel: str, *words: str, accept: tuple[int, ...] = (0,)) -> None:
+    """Build a kernel, as these words of scripts/kernel choose, such as part=fixes."""
+    script("kernel", kernel, *words, accept=accept)
+
+
+def build_both(kernel: str) -> None:
+    """Build the kernel without the series, and with it, to compare them."""
+    build(kernel, "none")
+    build(kernel)
+
+
+def build_probes(kernel: str) -> None:
+    """Build the same, and both with the lab's probes."""
+    build_both(kernel)
+    build(kernel, "none", "probe")
+    build(kernel, "probe")
 
 
 def tree_of(kernel: str) -> Path:

@@ -17,7 +17,7 @@ from lab.checks.sysfs import judge_sysfs
 from lab.checks.xen_clock import judge_tool
 from lab.guest.scenario import Life
 from lab.host.network import GUEST
-from lab.settings import Settings
+from lab.config import Settings
 from lab.guest.report import STILL
 
 Check = Callable[[list[str]], None]

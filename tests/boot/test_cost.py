@@ -24,10 +24,10 @@ from lab.commands.bench import (
     Measured,
 )
 from lab.guest.session import Case, Results
-from lab.base.common import BUILD, KERNEL
+from lab.base.common import BUILD
 from lab.config import COUNTED
-from lab.settings import Settings
-from tests.tree import run
+from lab.config import Settings
+from tests.tree import KERNEL, run
 from lab.guest.report import USING_TSC, Report
 
 AGAIN = {case: replace(case, name=f"{case}-again") for case in (TSC, EMULATED)}

@@ -19,7 +19,7 @@ from lab.images.kernel import tree_of
 from lab.host.host import Machine
 from lab.base.kmsg import Record
 from lab.host.rundir import Run
-from lab.settings import Settings
+from lab.config import Settings
 from lab.guest.report import BOOT, MARKED, USING_TSC, Report
 
 # Linux 6.1 takes the TSCs of AMD's CPUs for unsynchronized as soon as there are two

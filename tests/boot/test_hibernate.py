@@ -9,11 +9,11 @@ from __future__ import annotations
 import pytest
 
 from lab.checks import clocks as judge, demotion as judge_life
-from lab.guest.session import Case, Results, explain, repeat_test
-from lab.base.common import KERNEL
+from lab.guest.session import Case, Results, explain
 from lab.checks.hibernate import judge_hibernation, jump
 from lab.guest.scenario import hibernate
 from lab.images.kernel import refuses_image
+from tests.tree import KERNEL, repeat_test
 
 DISK = "ramdisk_size=98304"
 TSC = Case("hibernate-tsc", "", DISK, kind="pvh", memory=256)

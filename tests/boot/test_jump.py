@@ -12,8 +12,9 @@ from lab.checks import (
     kselftest as judge_selftest,
     sysfs as judge_sysfs,
 )
-from lab.guest.session import Case, Results, explain, repeat_test
+from lab.guest.session import Case, Results, explain
 from lab.guest.scenario import Choose, Jump, Life
+from tests.tree import repeat_test
 
 SECOND = 1_000_000_000
 JUMPS = {

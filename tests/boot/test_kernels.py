@@ -12,10 +12,9 @@ import pytest
 
 from lab.commands.boot import judge_all
 from lab.guest.session import Case, Results, explain
-from lab.base.common import KERNEL
 from lab.checks.kselftest import judge_selftest
 from lab.checks.sysfs import judge_sysfs
-from tests.tree import KERNELS, each_built
+from tests.tree import KERNEL, KERNELS, each_built
 
 CASES = [
     each_built(kernel, Case(f"linux-{kernel}-{kind}", kind=kind, linux=kernel))

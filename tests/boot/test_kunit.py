@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 from lab.guest.session import Case, Results
-from lab.base.common import BUILD, KERNEL
-from tests.tree import TREE, run
+from lab.base.common import BUILD
+from tests.tree import KERNEL, TREE, run
 
 SUITES = {
     "xen_tsc_policy": 214,

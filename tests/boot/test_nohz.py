@@ -11,8 +11,9 @@ import re
 
 import pytest
 
-from lab.guest.session import Case, Results, explain, repeat_test
+from lab.guest.session import Case, Results, explain
 from lab.guest.scenario import Life
+from tests.tree import repeat_test
 
 MSEC = 4000
 NOHZ = "nohz_full=1"

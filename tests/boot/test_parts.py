@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 
 from lab.checks import clocks as judge, demotion as judge_life
-from lab.guest.session import ORDER, Case, Results, explain, repeat_test
-from lab.base.common import KERNEL
+from lab.guest.session import ORDER, Case, Results, explain
 from lab.guest.scenario import Jump, Life, Skew, Traced, save_and_restore
 from tests.boot.test_window import judge_frozen
+from tests.tree import KERNEL, repeat_test
 
 SECOND = 1_000_000_000
 VENDORS = "clocksource=tsc tsc=reliable"

@@ -13,7 +13,7 @@ from lab.host.host import Machine
 from lab.host.qmp import Qmp
 from lab.host.rundir import Run
 from lab.base.kmsg import Record
-from lab.settings import Settings
+from lab.config import Settings
 from lab.guest.report import MARKED, USING_TSC, Report
 
 # The TSC counts meanwhile, and Xen's clock does not

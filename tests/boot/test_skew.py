@@ -11,8 +11,9 @@ from lab.checks import (
     demotion as judge_life,
     sysfs as judge_sysfs,
 )
-from lab.guest.session import Case, Results, explain, repeat_test
+from lab.guest.session import Case, Results, explain
 from lab.guest.scenario import Skew, Traced
+from tests.tree import repeat_test
 
 VENDORS = "clocksource=tsc tsc=reliable"
 MSEC = 1_000_000

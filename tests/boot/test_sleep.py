@@ -8,7 +8,7 @@ from typing import Callable
 import pytest
 
 from lab.checks import suspend as judge_sleep
-from lab.guest.session import Case, Results, explain, repeat_test
+from lab.guest.session import Case, Results, explain
 from lab.config import HOSTS
 from lab.checks.all import Slept, judge_guest, judge_series
 from lab.guest.scenario import Event, Life, checkpoint
@@ -20,6 +20,7 @@ from lab.guest.suspend import (
     failed_save,
     migrate,
 )
+from tests.tree import repeat_test
 
 HOST = HOSTS["untrusted"]
 # A hundred are in the matrix

@@ -9,7 +9,7 @@ from typing import Callable, Iterator
 import pytest
 
 from lab.checks import clocks as judge, demotion as judge_life, suspend as judge_sleep
-from lab.guest.session import Case, Results, explain, repeat_test
+from lab.guest.session import Case, Results, explain
 from lab.config import HOSTS
 from lab.checks.kselftest import judge_selftest
 from lab.checks.consistency import judge_story, judge_watch
@@ -17,9 +17,10 @@ from lab.checks.sysfs import judge_sysfs
 from lab.checks.xen_clock import judge_dom0, judge_foresight
 from lab.guest.scenario import Event, Life, Move, Traced, Watched, checkpoint
 from lab.host.host import Machine
-from lab.settings import Settings
+from lab.config import Settings
 from lab.guest.suspend import STRICT, Tour
 from lab.guest.report import Report
+from tests.tree import repeat_test
 
 TRUSTED, SLOW = HOSTS["trusted"], HOSTS["1ghz"]
 ON = "xen_tsc_reliable=on"

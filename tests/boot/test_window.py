@@ -16,12 +16,13 @@ from lab.checks import (
     trace_events as judge_events,
     demotion as judge_life,
 )
-from lab.guest.session import ORDER, Case, Results, explain, repeat_test
+from lab.guest.session import ORDER, Case, Results, explain
 from lab.config import HOSTS
 from lab.guest.scenario import NMIS, Life, Move, Traced, interrupt, save_and_restore
 from lab.host.host import YOUNGER, Machine
 from lab.base.kmsg import Record, Traced as Line
-from lab.settings import Settings
+from lab.config import Settings
+from tests.tree import repeat_test
 
 ON = "xen_tsc_reliable=on"
 TSC = Case("window-tsc", "", ORDER, probe=True)

@@ -47,7 +47,9 @@ class Toy:
         self.top = path / "project"
         self.kdir = path / "their linux"
         shutil.copytree(TOP / "scripts", self.top / "scripts")
-        shutil.copy(TOP / "Makefile", self.top)
+        shutil.copytree(TOP / "lab", self.top / "lab")
+        for name in ("Makefile", "xen-lab"):
+            shutil.copy(TOP / name, self.top)
         write(self.top / "series/kernels", "9.1\tsid\tlinux\t5\n9.4\tsid\tlinux\t5\n")
         write(self.top / NEW, lines("three"))
         old = "zero"
@@ -394,4 +396,6 @@ def test_deb_reads_a_configuration(toy: Toy, packed: bool) -> None:
     config.write_bytes(gzip.compress(text) if packed else text)
     write(toy.top / "scripts/kernel", "#!/bin/sh\necho error: reached >&2\nexit 1\n")
     write(toy.top / "scripts/setup", "#!/bin/sh\n")
-    assert "error: reached" in toy.refused("deb", CONFIG=str(config), KERNEL="9.4")
+    assert "error: reached" in toy.refused(
+        "deb", CONFIG=str(config), KERNEL="9.4", KDIR=""
+    )

@@ -40,11 +40,11 @@ def test_shellcheck() -> None:
 
 
 def test_black() -> None:
-    silent("black", "--check", "--quiet", "lab", "tests")
+    silent("black", "--check", "--quiet", "lab", "tests", "xen-lab")
 
 
 def test_mypy() -> None:
-    done = run("mypy", "--strict", "lab", "tests")
+    done = run("mypy", "--strict", "lab", "tests", "xen-lab")
     assert done.returncode == 0, done.stdout
 
 

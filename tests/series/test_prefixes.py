@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from lab.base.common import BUILD, KERNEL
+from lab.base.common import BUILD
 from lab.images.kernel import git
 from lab.commands.bisect.build import Prefixes
-from tests.tree import TREE
+from tests.tree import KERNEL, TREE
 
 
 @pytest.mark.usefixtures("trees")
 def test_every_prefix_builds() -> None:
     """And says no more than the kernel without the series does.
 
-    It uses nothing that a later step brings.  "make prefixes" does this, and more,
+    It uses nothing that a later step brings.  "xen-lab bisect" does this, and more,
     with any kernel.
     """
     shutil.rmtree(TREE / ".git/rebase-apply", ignore_errors=True)

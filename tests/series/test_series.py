@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.base.common import KERNEL, TOP
-from tests.tree import EACH, KERNELS, PATCHES, TREE, added, git, mails, run
+from lab.base.common import TOP
+from tests.tree import KERNEL, EACH, KERNELS, PATCHES, TREE, added, git, mails, run
 from tests.tree import steps, tracked, tree_of
 
 # A brace, an #include, and the call of a function: what a hook is made of

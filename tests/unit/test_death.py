@@ -20,7 +20,7 @@ from lab.images.initramfs import Images
 from lab.host.network import Cable
 from lab.host.host import Machine
 from lab.host.rundir import Run
-from lab.settings import Settings, settings_from
+from lab.config import Settings
 from tests.unit.test_faults import XEN_SAYS
 from lab.guest.guest import Guest
 
@@ -183,7 +183,7 @@ def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cases, "make_images", lambda *_: images)
     monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
     told: list[str] = []
-    settings = settings_from({})
+    settings = Settings()
     with Results("fake", settings, told.append, HOST) as results:
         with pytest.raises(XenDied):
             results.of(Case("first"))
@@ -245,7 +245,7 @@ def test_only_qemu_lets_guests_sleep_on(
     monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
     monkeypatch.setattr(xen, "GUEST_QUIET_LIMIT", 0.5)
     told: list[str] = []
-    with Results("fake", settings_from({}), told.append, HOST) as results:
+    with Results("fake", Settings(), told.append, HOST) as results:
         with pytest.raises(GuestDied, match=LOST_WAKEUP):
             results.of(Case("sleeper", kind=kind))
         log = results.machine(kind).run.path("guest-sleeper.log").read_text()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A short run of the fuzzer, the same each time; `make fuzz` is the long one."""
+"""A short run of the fuzzer, the same each time; `xen-lab fuzz` is the long one."""
 
 from __future__ import annotations
 

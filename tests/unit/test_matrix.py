@@ -11,12 +11,15 @@ import pytest
 from lab.base.common import LabError
 from lab.config import XENS
 from lab.checks.all import Findings
-from lab.commands.matrix.table import LIFECYCLES, MODES, PLACES, ROWS, cells, choose
+from lab.commands.matrix.table import LIFECYCLES, MODES, PLACES, ROWS, Cell, cells
+from lab.base.select import select
 from lab.commands.matrix.report import html, markdown
 from lab.commands.matrix.outcome import ALIVE, Outcome, Result, Side, compare
 
-SAVE, PAUSE = choose("4.17-untrusted-pv-save") + choose("4.17-untrusted-pv-pause")
-MOVE = choose("4.17-itsc-pv-itsc-advised-move-1ghz")[0]
+SAVE, PAUSE = select("4.17-untrusted-pv-save", cells()) + select(
+    "4.17-untrusted-pv-pause", cells()
+)
+MOVE = select("4.17-itsc-pv-itsc-advised-move-1ghz", cells())[0]
 WELL: Findings = {"clocks": [], "ticks": []}
 SLOW: Findings = {"clocks": [], "ticks": ["ticks of 2 s take 4 s"]}
 BACK: Findings = {"clocks": ["steps <back>"], "ticks": []}
@@ -41,11 +44,11 @@ def test_names() -> None:
 
 
 def test_only_what_a_xen_can_do() -> None:
-    migrated = {cell.xen for cell in choose("pv-migrate")}
+    migrated = {cell.xen for cell in select("pv-migrate", cells())}
     assert migrated == {xen.version for xen in XENS.values() if xen.migrates_pv}
-    old = {cell.xen for cell in choose("older")}
+    old = {cell.xen for cell in select("older", cells())}
     assert old == {xen.version for xen in XENS.values() if xen.symbols}
-    shown = {cell.xen for cell in choose("pv-itsc")}
+    shown = {cell.xen for cell in select("pv-itsc", cells())}
     assert shown == {xen.version for xen in XENS.values() if xen.shows_itsc}
 
 
@@ -66,13 +69,13 @@ def test_machines_are_shared() -> None:
     ],
 )
 def test_choice(expression: str, number: int) -> None:
-    assert len(choose(expression)) == number
+    assert len(select(expression, cells())) == number
 
 
 @pytest.mark.parametrize("wrong", ["4.14 and", "and", "nothing-like-that", "("])
 def test_wrong_choice(wrong: str) -> None:
-    with pytest.raises(LabError, match=re.escape(f"T={wrong}")):
-        choose(wrong)
+    with pytest.raises(LabError, match=re.escape(f"'{wrong}'")):
+        select(wrong, cells())
 
 
 @pytest.mark.parametrize(

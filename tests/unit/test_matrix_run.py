@@ -23,22 +23,25 @@ from lab.images.initramfs import Images
 from lab.checks.all import Slept, judge_series
 from lab.guest.scenario import Event, Life
 from lab.guest.lifecycle import Crowd
-from lab.commands.matrix.table import LIFECYCLES, Cell, Stage, choose
+from lab.commands.matrix.table import LIFECYCLES, Cell, Stage, cells
+from lab.base.select import select
 from lab.commands.matrix.run import Hosts, outcome_of
 from lab.commands.matrix.outcome import ALIVE, Result
 from lab.images.debian import Unavailable
 from lab.host.host import YOUNGER
-from lab.settings import Settings, settings_from
+from lab.config import Settings
 from tests.unit.test_death import empty_kernel, stand_in
 from tests.unit.test_lab import HOST, RECORDED
 from tests.unit.test_naps import NAPS, TICKS
 from lab.guest.report import parse
 
-SAVE, PAUSE = choose("4.17-untrusted-pv-save") + choose("4.17-untrusted-pv-pause")
-CROWD = choose("4.17-untrusted-pv-crowd")[0]
-YOUNG = choose("4.14-untrusted-pv-move-younger")[0]
-OLD = choose("4.17-untrusted-pv-move-older")[0]
-SETTINGS = settings_from({"KERNEL": "6.12"})
+SAVE, PAUSE = select("4.17-untrusted-pv-save", cells()) + select(
+    "4.17-untrusted-pv-pause", cells()
+)
+CROWD = select("4.17-untrusted-pv-crowd", cells())[0]
+YOUNG = select("4.14-untrusted-pv-move-younger", cells())[0]
+OLD = select("4.17-untrusted-pv-move-older", cells())[0]
+SETTINGS = Settings()
 # Of the recorded guest, and of others
 RIGHT, WRONG = "emulated", "native"
 
@@ -53,8 +56,8 @@ def test_a_xen_that_cannot_be_had_is_skipped(
         raise Unavailable("bullseye is not signed\n  more of it")
 
     monkeypatch.setattr(cases, "make_images", unavailable)
-    with Hosts(settings_from({})) as hosts:
-        chosen = choose("4.14 and pv-save")
+    with Hosts(Settings()) as hosts:
+        chosen = select("4.14 and pv-save", cells())
         outcomes = [outcome_of(hosts, cell, SETTINGS) for cell in chosen]
     assert [outcome.result for outcome in outcomes] == [Result.SKIPPED] * len(chosen)
     assert str(outcomes[0]).endswith("skipped: bullseye is not signed")
@@ -79,8 +82,8 @@ def test_what_a_kernel_cannot_do_is_skipped(
         raise LabError("there are no packages")
 
     monkeypatch.setattr(cases, "make_images", missing)
-    cell = choose("4.17-untrusted-pvh-hibernate")[0]
-    with Hosts(settings_from({})) as hosts:
+    cell = select("4.17-untrusted-pvh-hibernate", cells())[0]
+    with Hosts(Settings()) as hosts:
         outcome = outcome_of(hosts, cell, replace(SETTINGS, kernel="6.1"))
     assert outcome.result is result
     if result is Result.SKIPPED:
@@ -89,11 +92,11 @@ def test_what_a_kernel_cannot_do_is_skipped(
 
 @pytest.mark.parametrize("lifecycle", ["checkpoint", "failed-save", "failed-migration"])
 def test_what_a_xen_cannot_do_is_skipped(lifecycle: str) -> None:
-    cell = choose(f"4.14 and {lifecycle}")[0]
-    with Hosts(settings_from({})) as hosts:
+    cell = select(f"4.14 and {lifecycle}", cells())[0]
+    with Hosts(Settings()) as hosts:
         outcome = outcome_of(hosts, cell, SETTINGS)
     assert outcome.result is Result.SKIPPED and "panics" in outcome.reason
-    newer = choose(f"4.17 and {lifecycle}")[0]
+    newer = select(f"4.17 and {lifecycle}", cells())[0]
     assert not newer.life.refused("6.12", XENS["4.17"])
 
 
@@ -113,11 +116,11 @@ def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cases, "make_images", lambda *_: images)
     monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
     monkeypatch.setattr(matrix_run, "say", lambda text: None)
-    with Hosts(settings_from({})) as hosts:
+    with Hosts(Settings()) as hosts:
         first = outcome_of(hosts, SAVE, SETTINGS)
         second = outcome_of(hosts, PAUSE, SETTINGS)
     assert first.result is Result.LOST and "Xen died" in first.details
-    assert "make lab KERNEL=6.12 T=4.17-untrusted-pv-save" in first.details
+    assert "./xen-lab matrix --kernel 6.12 -k 4.17-untrusted-pv-save" in first.details
     assert second.result is Result.LOST and second.new is not None
     assert "Kernel panic" in second.new.findings[ALIVE][0]
 
@@ -139,7 +142,7 @@ def recorded(name: str, rule: str, *, decided: bool = True) -> Life:
 class Foreseen:
     """Has lives at once: a guest's, and a neighbour's; each foresaw one of the rules."""
 
-    settings = settings_from({})
+    settings = Settings()
     tell = print
 
     def __init__(self, rules: tuple[str, str], decided: bool = True) -> None:
@@ -239,7 +242,7 @@ def test_what_nobody_foresaw_ends_one_case(error: type[Exception]) -> None:
     settings = replace(SETTINGS, mutant="stable")
     outcome = outcome_of(hosts, SAVE, settings)
     assert outcome.result is Result.LOST and error.__name__ in outcome.reason
-    again = "make lab KERNEL=6.12 MUTANT=stable T=4.17-untrusted-pv-save"
+    again = "./xen-lab matrix --kernel 6.12 --mutant stable -k 4.17-untrusted-pv-save"
     assert outcome.details.endswith(f"Repeat with: {again}")
 
 

@@ -30,7 +30,8 @@ from lab.commands.suites.table import (
     Program,
     Said,
 )
-from lab.commands.suites.table import batches, choose, parse, script
+from lab.commands.suites.table import PROGRAMS, batches, parse, script, usual
+from lab.base.select import select
 from tests.tree import EACH, tree_of
 
 BY_NAME = {str(program): program for program in PROGRAMS}
@@ -155,7 +156,7 @@ def test_report_of_a_batch() -> None:
 
 def test_batches() -> None:
     """Only what sleeps has neighbours; what sets the clock comes last."""
-    every = batches(choose(""))
+    every = batches(usual())
     assert all(program.sleeps for program in every[0])
     assert [len(batch) for batch in every[1:]] == [1] * (len(every) - 1)
     names = [str(batch[0]) for batch in every]
@@ -170,14 +171,16 @@ def test_batches() -> None:
 
 
 def test_choice() -> None:
-    assert choose("timers/leapcrash") == [BY_NAME["timers/leapcrash"]]
-    assert not any(program.long for program in choose(""))
-    assert {program.suite for program in choose("vDSO or postgresql")} == {
+    assert select("timers/leapcrash", list(PROGRAMS)) == [BY_NAME["timers/leapcrash"]]
+    assert not any(program.long for program in usual())
+    assert {
+        program.suite for program in select("vDSO or postgresql", list(PROGRAMS))
+    } == {
         "vDSO",
         "postgresql",
     }
-    with pytest.raises(LabError, match="T=nothing fits no case"):
-        choose("nothing")
+    with pytest.raises(LabError, match="'nothing' matches none of"):
+        select("nothing", list(PROGRAMS))
 
 
 @pytest.mark.parametrize("kernel", EACH)
@@ -202,7 +205,7 @@ def test_packages_that_cannot_be_had(
 
     monkeypatch.setattr(suites_images, "Tree", unavailable)
     monkeypatch.setattr(suites_images, "IMAGES", LAB / tmp_path.name)
-    chosen = choose("pg_test_timing or vDSO")
+    chosen = select("pg_test_timing or vDSO", list(PROGRAMS))
     archives, gone = suites_images.packaged(XENS["4.17"].suite, chosen)
     assert not archives and set(gone) == {str(TIMING)}
     assert gone[str(TIMING)].endswith("postgresql could not be fetched from bookworm")

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.base.select import chosen
 from lab.base.common import BUILD, LabError
 from lab.images.kernel import make
 
@@ -77,7 +75,3 @@ CONFIGS = [
     # What W=1 has to say of others' code is no error
     Config("defconfig", ("WERROR=n",), base="x86_64_defconfig xen.config"),
 ]
-
-
-def choose() -> list[Config]:
-    return chosen(os.environ.get("T", ""), CONFIGS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make prefixes`: each prefix of the series builds, in many configurations, and boots.
+"""Builds each prefix of the series, in many configurations, and boots it.
 
 A prefix is compiled where the series changes something, and must want no symbol that
 only a later step brings; the whole series is linked, too.  In the lab's configuration
@@ -8,24 +8,22 @@ each prefix is, and then lives as a guest that is saved and restored.
 
 from __future__ import annotations
 
-import os
+import argparse
 import shutil
-import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.guest.session import Case, Results
-from lab.base.common import BUILD, KERNEL, LabError, locked, need_space, run_main, say
+from lab.base.common import BUILD, LabError, locked, need_space, say
 from lab.base.common import write_atomically
-from lab.config import HOSTS
+from lab.config import HOSTS, Settings
 from lab.checks.clocks import judge_clocks, judge_trouble
-from lab.images.kernel import git, tree_of
+from lab.images.kernel import build_both, git, script, tree_of
 from lab.commands.bisect.build import Prefixes
-from lab.commands.bisect.configs import Config, choose
-from lab.settings import settings_from
+from lab.commands import options
+from lab.commands.bisect.configs import CONFIGS, Config
 
-HOME = BUILD / f"{KERNEL}-prefixes"
-TREE = HOME / "linux"
 SERIES = "origin/series"
 BOOT = "boots"
 # What is wrong with a prefix, by configuration and the number of its steps
@@ -36,76 +34,94 @@ def tell(text: str) -> None:
     say(f"prefixes: {text}")
 
 
-def prepare_tree() -> None:
+@dataclass(frozen=True)
+class Tree:
     """A clone of scripts/kernel's tree, so that neither disturbs the other."""
-    new = HOME / "linux.new"
-    with locked(BUILD / f".lock-kernel-{KERNEL}"):
-        if not TREE.exists():
-            need_space(HOME, 6000)
-            tell(f"making {TREE}")
-            shutil.rmtree(new, ignore_errors=True)
-            git(
-                tree_of(KERNEL),
-                "clone",
-                "-q",
-                "--local",
-                "--no-checkout",
-                ".",
-                str(new),
-            )
-            new.rename(TREE)
-        git(TREE, "fetch", "-q", "--force", "--tags", "origin")
+
+    kernel: str
+
+    @property
+    def home(self) -> Path:
+        return BUILD / f"{self.kernel}-prefixes"
+
+    @property
+    def path(self) -> Path:
+        return self.home / "linux"
+
+    def image(self, number: int) -> Path:
+        return self.home / f"{number:02}" / "bzImage"
+
+    def prepare(self) -> None:
+        new = self.home / "linux.new"
+        with locked(BUILD / f".lock-kernel-{self.kernel}"):
+            if not self.path.exists():
+                need_space(self.home, 6000)
+                tell(f"making {self.path}")
+                shutil.rmtree(new, ignore_errors=True)
+                words = ("clone", "-q", "--local", "--no-checkout", ".", str(new))
+                git(tree_of(self.kernel), *words)
+                new.rename(self.path)
+            git(self.path, "fetch", "-q", "--force", "--tags", "origin")
+
+    def subjects(self) -> list[str]:
+        words = ("--reverse", "--format=%s", f"base..{SERIES}")
+        return git(self.path, "log", *words).splitlines()
 
 
-def image(number: int) -> Path:
-    return HOME / f"{number:02}" / "bzImage"
+class Build:
+    """All prefixes in one configuration, and what is wrong with each."""
 
+    def __init__(self, tree: Tree, config: Config) -> None:
+        (tree.path / ".git/index.lock").unlink(missing_ok=True)
+        git(tree.path, "checkout", "-q", "--force", "--detach", SERIES)
+        kept = tree.home / f"{config}.config"
+        config.write(tree.kernel, tree.path, kept)
+        self.found: dict[int, list[str]] = {}
+        self._tree = tree
+        self._config = config
+        self._prefixes = Prefixes(tree.path, kept, SERIES)
+        self._total = len(self._prefixes.steps)
+        self._start = time.monotonic()
 
-def build(config: Config) -> dict[int, list[str]]:
-    """Each prefix in a configuration, told as it is done."""
-    (TREE / ".git/index.lock").unlink(missing_ok=True)
-    git(TREE, "checkout", "-q", "--force", "--detach", SERIES)
-    kept = HOME / f"{config}.config"
-    config.write(KERNEL, TREE, kept)
-    prefixes = Prefixes(TREE, kept, SERIES)
-    linked = ("bzImage",) if config.boots else ()
-    total = len(prefixes.steps)
-    start = time.monotonic()
-
-    def told(number: int, what: str, problems: list[str]) -> None:
-        nonlocal start
+    def _told(self, number: int, what: str, problems: list[str]) -> None:
         now = time.monotonic()
         came = "\n    ".join(["FAILED:", *problems]) if problems else "built"
-        tell(f"{config}: {number} of {total}: {what}: {came} ({now - start:.0f} s)")
-        start = now
+        where = f"{self._config}: {number} of {self._total}"
+        tell(f"{where}: {what}: {came} ({now - self._start:.0f} s)")
+        self._start = now
 
-    prefixes.build_base(*linked)
-    told(0, "the base", [])
-    found = {}
-    for number, commit in enumerate(prefixes.steps, 1):
-        targets = linked or (("vmlinux",) if number == total else ())
-        found[number] = prefixes.build(commit, *targets)
-        told(number, prefixes.subject(commit), found[number])
-        if config.boots and not found[number]:
-            image(number).parent.mkdir(exist_ok=True)
-            shutil.copy(TREE / "arch/x86/boot/bzImage", image(number))
-    if not found[total]:
-        lacking = prefixes.lacking(TREE / "System.map")
-        for number, commit in enumerate(prefixes.steps, 1):
+    def run(self) -> None:
+        linked = ("bzImage",) if self._config.boots else ()
+        self._prefixes.build_base(*linked)
+        self._told(0, "the base", [])
+        for number, commit in enumerate(self._prefixes.steps, 1):
+            targets = linked or (("vmlinux",) if number == self._total else ())
+            self.found[number] = self._prefixes.build(commit, *targets)
+            self._told(number, self._prefixes.subject(commit), self.found[number])
+            if self._config.boots and not self.found[number]:
+                image = self._tree.image(number)
+                image.parent.mkdir(exist_ok=True)
+                shutil.copy(self._tree.path / "arch/x86/boot/bzImage", image)
+        if not self.found[self._total]:
+            self._link()
+
+    def _link(self) -> None:
+        """Add the symbols that a prefix would lack if it were linked."""
+        lacking = self._prefixes.lacking(self._tree.path / "System.map")
+        for number, commit in enumerate(self._prefixes.steps, 1):
             if lacking.get(commit):
                 problems = [f"{symbol} is not there" for symbol in lacking[commit]]
-                told(number, prefixes.subject(commit), problems)
-                found[number] += problems
-    return found
+                self._told(number, self._prefixes.subject(commit), problems)
+                self.found[number] += problems
 
 
-def boot(numbers: list[int]) -> dict[int, list[str]]:
-    settings = settings_from({**os.environ, "MUTANT": ""})
+def boot(tree: Tree, settings: Settings, numbers: list[int]) -> dict[int, list[str]]:
     found = {}
     with Results("prefixes", settings, tell, HOSTS["untrusted"]) as results:
         for number in numbers:
             name = f"prefix-{number:02}"
-            case = Case(name, linux=str(image(number).parent.relative_to(BUILD)))
+            linux = str(tree.image(number).parent.relative_to(BUILD))
+            case = Case(name, linux=linux)
             try:
                 report = results.of(case).report
                 problems = judge_trouble(report) + judge_clocks(report, suspended=True)
@@ -117,9 +133,9 @@ def boot(numbers: list[int]) -> dict[int, list[str]]:
     return found
 
 
-def markdown(table: Table, subjects: list[str]) -> str:
+def markdown(kernel: str, table: Table, subjects: list[str]) -> str:
     """A row for each prefix."""
-    lines = [f"# The prefixes of the series for Linux {KERNEL}", ""]
+    lines = [f"# The prefixes of the series for Linux {kernel}", ""]
     lines.append("| | the last step | " + " | ".join(table) + " |")
     lines.append("|---" * (len(table) + 2) + "|")
     for number, subject in enumerate(subjects, 1):
@@ -131,28 +147,38 @@ def markdown(table: Table, subjects: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
+def arguments(parser: options.Parser) -> None:
+    options.add_selection(parser, "configurations")
+    options.add_kernel(parser)
+    options.add_xen(parser)
+    options.add_verbose(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    configs = options.selected(args, CONFIGS)
+    if args.list:
+        return 0
+    settings = options.settings_of(args)
+    script("setup", "check")
+    build_both(settings.kernel)
+    tree = Tree(settings.kernel)
     table: Table = {}
-    configs = choose()
-    report = HOME / "prefixes.md"
-    with locked(HOME / ".lock"):
-        prepare_tree()
-        words = ("--reverse", "--format=%s", f"base..{SERIES}")
-        subjects = git(TREE, "log", *words).splitlines()
+    report = tree.home / "prefixes.md"
+    with locked(tree.home / ".lock"):
+        tree.prepare()
+        subjects = tree.subjects()
         for config in configs:
-            table[str(config)] = build(config)
+            build = Build(tree, config)
+            build.run()
+            table[str(config)] = build.found
             if config.boots:
-                built = [n for n, found in table[str(config)].items() if not found]
-                table[BOOT] = boot(built)
-            write_atomically(report, markdown(table, subjects).encode())
-    failed = sum(
-        bool(problems) for found in table.values() for problems in found.values()
-    )
-    total = sum(len(found) for found in table.values())
-    say(markdown(table, subjects))
+                built = [number for number, wrong in build.found.items() if not wrong]
+                table[BOOT] = boot(tree, settings, built)
+            text = markdown(settings.kernel, table, subjects)
+            write_atomically(report, text.encode())
+    problems = [wrong for found in table.values() for wrong in found.values()]
+    failed = sum(map(bool, problems))
+    say(markdown(settings.kernel, table, subjects))
+    total = len(problems)
     tell(f"{total - failed} of {total} are well; the table is in {report}")
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The report of `make lab`: host x mode x lifecycle, as Markdown and as HTML."""
+"""The report of the matrix: host x mode x lifecycle, as Markdown and as HTML."""
 
 from __future__ import annotations
 

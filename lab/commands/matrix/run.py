@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make lab`: runs the matrix, or the part of it that T= names, and reports.
+"""Runs the matrix of hosts, modes and scenarios, or a part of it, and reports.
 
 In each case a guest without the series and one with it live the same life under
 the same Xen, one after the other.
@@ -7,28 +7,28 @@ the same Xen, one after the other.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import os
-import sys
 import time
 from dataclasses import replace
 
 from lab.guest.session import Case, Results, explain
-from lab.base.common import LAB, TOP, LabError, run_main, say, write_atomically
+from lab.base.common import LAB, TOP, LabError, say, write_atomically
 from lab.guest.clock_trace import Course
 from lab.host.errors import MachineDied, RunError
-from lab.config import XENS
+from lab.config import XENS, Settings
 from lab.checks.all import Findings, judge_guest, judge_series
 from lab.checks.xen_clock import judge_foresight
 from lab.guest.scenario import Event, Life
 from lab.guest.lifecycle import Crowd
-from lab.commands.matrix.table import PLACES, Cell, Stage, choose
+from lab.commands.matrix.table import PLACES, Cell, Stage, cells
 from lab.commands.matrix.report import html, markdown
 from lab.commands.matrix.outcome import ALIVE, Outcome, Result, Side, compare
 from lab.images.debian import Unavailable
 from lab.host.host import Machine
 from lab.commands.boot_report import clocksource
-from lab.settings import Settings, settings_from
+from lab.images.kernel import build_both, script
+from lab.commands import options
 from lab.base.svg import Line, draw
 from lab.guest.report import Report
 
@@ -76,9 +76,9 @@ class Hosts:
 
 
 def repeat(cell: Cell, settings: Settings) -> str:
-    words = [f"make lab KERNEL={settings.kernel}"]
-    words += [f"MUTANT={settings.mutant}"] if settings.mutant else []
-    return " ".join([*words, f"T={cell}"])
+    words = [f"./xen-lab matrix --kernel {settings.kernel}"]
+    words += [f"--mutant {settings.mutant}"] if settings.mutant else []
+    return " ".join([*words, f"-k {cell}"])
 
 
 def target_of(hosts: Hosts, cell: Cell, home: Machine, kind: str) -> Machine:
@@ -202,12 +202,22 @@ def report(outcomes: list[Outcome], kernel: str, seconds: float) -> None:
     write_atomically(LAB / "report.html", html(outcomes, title).encode())
 
 
-def main() -> int:
+def arguments(parser: options.Parser) -> None:
+    options.add_selection(parser, "cases")
+    options.add_kernel(parser)
+    options.add_mutant(parser)
+    options.add_verbose(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    settings = options.settings_of(args)
+    chosen = options.selected(args, cells())
+    if args.list:
+        return 0
+    script("setup", "check")
+    build_both(settings.kernel)
+    settings.image()
     start = time.monotonic()
-    settings = settings_from({**os.environ, "TSC_MODE": "", "CMDLINE": ""})
-    chosen = choose(os.environ.get("T", ""))
-    for patched in (False, True):
-        settings.image(patched=patched)
     outcomes: list[Outcome] = []
     with Hosts(settings) as hosts:
         for number, cell in enumerate(chosen, 1):
@@ -226,7 +236,3 @@ def main() -> int:
     say("the report is build/lab/report.md, and report.html beside it")
     compared = counts["fixed"] + counts["same"]
     return 0 if compared and not any(o.result.failed for o in outcomes) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What `make lab` runs, as data: host x mode x lifecycle."""
+"""The matrix, as data: host x mode x lifecycle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Callable
 
 from lab.guest.session import Case
-from lab.base.select import chosen
 from lab.config import HOSTS, XENS, Host, Xen
 from lab.checks.all import Findings, Slept
 from lab.checks.hibernate import judge_hibernation
@@ -267,7 +266,3 @@ def cells() -> list[Cell]:
     return sorted(
         found, key=lambda cell: (cell.xen, places.index(cell.place), cell.mode)
     )
-
-
-def choose(expression: str) -> list[Cell]:
-    return chosen(expression, cells())

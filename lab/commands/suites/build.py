@@ -34,8 +34,8 @@ def selftests_of(kernel: str) -> Path:
     tests = BUILD / kernel / "linux/tools/testing/selftests"
     if not (tests / "lib.mk").exists():
         raise LabError(
-            f"there is no {tests.relative_to(TOP)}\n"
-            f"    It is there once the kernel is built: scripts/kernel {kernel}"
+            f"there is no {tests.relative_to(TOP)}",
+            hint=f"It is there once the kernel is built: scripts/kernel {kernel}",
         )
     return tests
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make suites`: the clock tests of others in a guest without the series and with it.
+"""Runs clock tests that others wrote in a guest without the series and in one with it.
 
 Both live under the same Xen, one after the other, and run everything twice: before
 and after they are saved and restored.
@@ -7,11 +7,10 @@ and after they are saved and restored.
 
 from __future__ import annotations
 
-import os
-import sys
+import argparse
 import time
 
-from lab.base.common import LabError, run_main, say
+from lab.base.common import LabError, say
 from lab.host.errors import MachineDied
 from lab.checks.clocks import judge_trouble
 from lab.commands.suites.check import Results, compare, table, word
@@ -20,8 +19,11 @@ from lab.commands.matrix.outcome import Result
 from lab.host.host import Machine
 from lab.commands.boot_report import clocksource
 from lab.host.rundir import Run
-from lab.settings import Settings, settings_from
-from lab.commands.suites.table import LIMIT_SECONDS, WHENS, batches, choose, parse
+from lab.config import Settings
+from lab.images.kernel import build_both, script
+from lab.commands import options
+from lab.commands.suites.table import LIMIT_SECONDS, PROGRAMS, WHENS
+from lab.commands.suites.table import batches, parse, usual
 from lab.commands.suites.build import Suites, make_suites
 from lab.guest.guest import Guest
 
@@ -97,12 +99,24 @@ def round_of(
     return lived
 
 
-def main() -> int:
+def arguments(parser: options.Parser) -> None:
+    options.add_selection(parser, "programs")
+    options.add_kernel(parser)
+    options.add_xen(parser)
+    options.add_host(parser)
+    options.add_guest(parser)
+    options.add_verbose(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    settings = options.settings_of(args)
+    every = list(PROGRAMS) if args.k or args.list else usual()
+    programs = options.selected(args, every)
+    if args.list:
+        return 0
+    script("setup", "check")
+    build_both(settings.kernel)
     start = time.monotonic()
-    settings = settings_from(dict(os.environ))
-    programs = choose(os.environ.get("T", ""))
-    for patched in (False, True):
-        settings.image(patched=patched)
     suites = make_suites(settings.xen, settings.kernel, programs)
     for name, reason in suites.gone.items():
         say(f"suites: {name} is skipped: {reason}")
@@ -132,7 +146,3 @@ def main() -> int:
     say(f"{time.monotonic() - start:.0f} s in all; everything is in {run.directory}")
     failed = new.problems or any(result.failed and counts[result] for result in Result)
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_main(main))

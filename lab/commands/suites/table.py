@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The suites that `make suites` runs, as data: programs that others wrote."""
+"""The suites, as data: programs that others wrote."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-
-from lab.base.select import chosen
 
 # By the guest's clock; none of them takes half of it
 LIMIT_SECONDS = 1800
@@ -23,7 +21,7 @@ class Program:
     options: str = ""
     # It sleeps nearly all the time: those that do run side by side
     sleeps: bool = False
-    # So long that it is run only if T= names it
+    # So long that it is run only if -k chooses it
     long: bool = False
     # The kernel's Makefile cannot link it statically, or it would test nothing then
     shared: bool = False
@@ -131,12 +129,9 @@ LEFT_OUT = {
 }
 
 
-def choose(expression: str) -> list[Program]:
-    """What T= chooses; without it all but the long ones."""
-    every = list(PROGRAMS)
-    if not expression:
-        return [program for program in every if not program.long]
-    return chosen(expression, every)
+def usual() -> list[Program]:
+    """What is run if nobody names something: all but the long ones."""
+    return [program for program in PROGRAMS if not program.long]
 
 
 def batches(programs: list[Program]) -> list[list[Program]]:
