@@ -47,7 +47,7 @@ OLDER_SECONDS = 100_000
 
 
 @dataclass(frozen=True)
-class Host:
+class HostSpec:
     """What Xen thinks of the machine's TSC, and what it lets its guests see."""
 
     name: str
@@ -64,14 +64,14 @@ class Host:
     # Another host can be at the other end of its cable
     wired: bool = False
 
-    def for_guests(self, kind: str) -> Host:
+    def for_guests(self, kind: str) -> HostSpec:
         """With one CPU for PVH guests: what kills them, see lab/guest/known_bugs.py, takes a
         thread of QEMU that is interrupted at the wrong place, by another vCPU's.  And
         so that QEMU can be kept on one CPU, see lab/host/qemu_args.py.
         """
         return replace(self, cpus=1) if kind == "pvh" else self
 
-    def older(self) -> Host:
+    def older(self) -> HostSpec:
         """The same host, on which Xen has been up for longer than on any other."""
         return replace(self, uptime=OLDER_SECONDS)
 
@@ -91,14 +91,14 @@ XENS = {
         Xen("4.20", "trixie"),
     )
 }
-COUNTED = Host("counted", tsc_reliable=False, tsc_khz=1_000_000, counted=True)
+COUNTED = HostSpec("counted", tsc_reliable=False, tsc_khz=1_000_000, counted=True)
 HOSTS = {
     host.name: host
     for host in (
-        Host("untrusted", tsc_reliable=False),
-        Host("trusted", tsc_reliable=True),
-        Host("itsc", tsc_reliable=True, itsc=True),
-        Host("1ghz", tsc_reliable=False, tsc_khz=1_000_000),
+        HostSpec("untrusted", tsc_reliable=False),
+        HostSpec("trusted", tsc_reliable=True),
+        HostSpec("itsc", tsc_reliable=True, itsc=True),
+        HostSpec("1ghz", tsc_reliable=False, tsc_khz=1_000_000),
     )
 }
 
@@ -109,7 +109,7 @@ class Settings:
 
     kernel: str = DEFAULT_KERNEL
     xen: Xen = XENS["4.17"]
-    host: Host = HOSTS["untrusted"]
+    host: HostSpec = HOSTS["untrusted"]
     guest: str = "pv"
     tsc_mode: str = ""
     cmdline: str = ""
@@ -126,6 +126,17 @@ class Settings:
     def unpatched(self) -> Path:
         return self.image(patched=False)
 
+    def spec(self, name: str, *, patched: bool = True, memory: int = 64) -> GuestSpec:
+        """Return the guest that was asked for."""
+        return GuestSpec(
+            name,
+            self.tsc_mode,
+            self.cmdline,
+            patched=patched,
+            kind=self.guest,
+            memory=memory,
+        )
+
     def image(self, *, patched: bool = True, probe: bool = False) -> Path:
         """One of the kernels that scripts/kernel builds."""
         words = [*([] if patched else ["none"]), *(["probe"] * probe)]
@@ -141,3 +152,49 @@ class Settings:
                 f"scripts/kernel {' '.join([self.kernel, *words])}",
             )
         return image
+
+
+@dataclass(frozen=True)
+class GuestSpec:
+    """What a guest is made of."""
+
+    name: str
+    tsc_mode: str = ""
+    cmdline: str = ""
+    patched: bool = True
+    # The kernel has the lab's probes in it
+    probe: bool = False
+    kind: str = "pv"
+    # Guests see the invariant TSC, where the host has it
+    itsc: bool = False
+    # It has a vCPU for itself for so many ms, before all else
+    spin: int = 0
+    # In MiB
+    memory: int = 64
+    # It has a connection to dom0
+    network: bool = False
+    # Another Linux than that of the settings
+    linux: str = ""
+    vcpus: int = 2
+
+    def __str__(self) -> str:
+        return self.name
+
+    def repeat(self, settings: Settings) -> str:
+        """The command that shows this case again."""
+        words = ["./xen-lab boot", f"--kernel {self.linux or settings.kernel}"]
+        words.append(f"--xen {settings.xen.version}")
+        if self.kind != "pv":
+            words.append(f"--guest {self.kind}")
+        if self.tsc_mode:
+            words.append(f"--tsc-mode {self.tsc_mode}")
+        if self.cmdline:
+            words.append(f'--cmdline "{self.cmdline}"')
+        return " ".join(words)
+
+
+# Have a kernel with the lab's probes use one of them
+COST, ORDER = (
+    f"kunit.enable=1 kunit.filter_glob=xen_probe.xen_probe_{name}"
+    for name in ("cost", "order")
+)

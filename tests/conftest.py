@@ -11,9 +11,10 @@ from typing import Callable, Iterator
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from lab.guest.session import PATCHED, Case, Results
+from tests.specs import PATCHED
+from tests.lives import Lives
 from lab.base.common import BUILD, LabError, locked, say
-from lab.config import HOSTS, Settings
+from lab.config import GuestSpec, HOSTS, Settings
 from lab.guest.scenario import Life
 from tests.recorded import Tool, build
 from tests.tree import KERNELS, SETTINGS
@@ -111,29 +112,29 @@ def tool(built: None, tmp_path: Path) -> Tool:
 
 
 @pytest.fixture(scope="session")
-def results(settings: Settings, tell: Callable[[str], None]) -> Iterator[Results]:
+def session(settings: Settings, tell: Callable[[str], None]) -> Iterator[Lives]:
     """Xen once; the guests run as the tests ask for them."""
-    with Results("check", settings, tell, HOSTS["untrusted"]) as results:
-        yield results
+    with Lives("check", settings, tell, HOSTS["untrusted"]) as session:
+        yield session
 
 
 @pytest.fixture(scope="session")
-def older(settings: Settings, tell: Callable[[str], None]) -> Iterator[Results]:
+def older(settings: Settings, tell: Callable[[str], None]) -> Iterator[Lives]:
     """The same host, but Xen's clock is more than a day ahead.
 
     So it is older than any jump forward is long, with that which makes TSCs old.
     """
-    with Results("older", settings, tell, HOSTS["untrusted"].older()) as results:
-        yield results
+    with Lives("older", settings, tell, HOSTS["untrusted"].older()) as session:
+        yield session
 
 
 @pytest.fixture(scope="session", params=PATCHED, ids=str)
-def case(request: pytest.FixtureRequest) -> Case:
-    assert isinstance(request.param, Case)
+def case(request: pytest.FixtureRequest) -> GuestSpec:
+    assert isinstance(request.param, GuestSpec)
     return request.param
 
 
 @pytest.fixture(scope="session")
-def life(case: Case, results: Results) -> Life:
+def life(case: GuestSpec, session: Lives) -> Life:
     """The life of the case's guest, which several tests look at."""
-    return results.of(case)
+    return session.of(case)

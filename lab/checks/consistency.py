@@ -71,7 +71,7 @@ def told_by_metrics(report: Report) -> Told:
     return told
 
 
-def judge_watch(report: Report) -> list[str]:
+def check_watch(report: Report) -> list[str]:
     """No clock went backwards, and MONOTONIC was never off by some percent."""
     lines = report.words("xen-clock-watch.after").splitlines()
     events = [json.loads(line) for line in lines]
@@ -85,7 +85,7 @@ def judge_watch(report: Report) -> list[str]:
     return wrong + ([f"watch: exit status {status}"] if status != "0" else [])
 
 
-def judge_story(report: Report) -> list[str]:
+def check_story(report: Report) -> list[str]:
     """One move, one demotion: sysfs, the log, the trace, watch and metrics."""
     tellers = {
         "the log": told_by_log(report),

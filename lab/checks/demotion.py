@@ -39,7 +39,7 @@ def out_of_use(report: Report) -> bool:
     return report.verdicts[0]["verdict"] == "unstable" or bool(marked)
 
 
-def judge_after_demotion(report: Report) -> list[str]:
+def check_after_demotion(report: Report) -> list[str]:
     """Timekeeping runs on the xen clocksource, and sched_clock is not stable."""
     wrong = []
     for key, value in (("clocksource", "xen"), ("stable", "0")):
@@ -50,12 +50,12 @@ def judge_after_demotion(report: Report) -> list[str]:
     return wrong
 
 
-def judge_demoted(report: Report, reason: str) -> list[str]:
+def check_demoted(report: Report, reason: str) -> list[str]:
     """Once, for this reason (a regular expression), before the core says anything."""
     demotions = report.demotions
     if len(demotions) != 1:
         return [f"the TSC was demoted {len(demotions)} times, expected once"]
-    wrong = judge_after_demotion(report)
+    wrong = check_after_demotion(report)
     record, facts = demotions[0]
     if not re.search(reason, facts["reason"]):
         wrong.append(f"the reason is not '{reason}': {record}")
@@ -69,7 +69,7 @@ def judge_demoted(report: Report, reason: str) -> list[str]:
     return wrong
 
 
-def judge_still_reliable(report: Report, times: int) -> list[str]:
+def check_still_reliable(report: Report, times: int) -> list[str]:
     """The TSC was never demoted, and was evaluated again so many times."""
     wrong = [f"demoted: {line.record}" for line in report.demotions]
     still = report.tsc_lines(STILL)
@@ -88,7 +88,7 @@ def judge_still_reliable(report: Report, times: int) -> list[str]:
     return wrong
 
 
-def judge_ticks(life: Life) -> list[str]:
+def check_ticks(life: Life) -> list[str]:
     """Time continues at once, and as fast as dom0's.
 
     The guest sends a tick each two seconds, however late the last one was.
@@ -104,7 +104,7 @@ def judge_ticks(life: Life) -> list[str]:
     return []
 
 
-def judge_move(report: Report) -> list[str]:
+def check_move(report: Report) -> list[str]:
     """printk continues where it was, whatever the clocks of the two hosts say."""
     pair = report.over_suspend
     if pair is None:
@@ -115,7 +115,7 @@ def judge_move(report: Report) -> list[str]:
     return []
 
 
-def judge_standstill(life: Life) -> list[str]:
+def check_standstill(life: Life) -> list[str]:
     """The guest sleeps for two seconds; a busy machine takes some more to say so.
 
     Without the series it would stand still for as long as the TSC went backwards.
@@ -127,7 +127,7 @@ def judge_standstill(life: Life) -> list[str]:
     return []
 
 
-def judge_jump(report: Report, ns: int) -> list[str]:
+def check_jump(report: Report, ns: int) -> list[str]:
     """What the clocks did at the jump itself.
 
     Readers in the vDSO see the TSC before the kernel can do anything about it.

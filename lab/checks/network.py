@@ -9,7 +9,7 @@ from lab.guest.report import Report
 TRIPS = 10
 
 
-def judge_connection(report: Report) -> list[str]:
+def check_connection(report: Report) -> list[str]:
     """The same from first to last: the guest knows no other."""
     connection = report.connection
     wrong = []

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the policy says a guest must do, from how it was started and on what host.
+"""What the policy says a guest must do, and the checks that it does.
 
-This is a second reading of the policy's table, not the kernel's code.  Nothing here
-looks at what the guest decided.  Where the policy leaves it open, the answer is None:
-no expectation.
+The expectation comes from how the guest was started and on what host. It is a second
+reading of the policy's table, not the kernel's code, and does not look at what the guest
+decided. Where the policy leaves it open, the answer is None: no expectation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from lab.config import TSC_MODES, Host
+from lab.config import TSC_MODES, HostSpec
+from lab.guest.report import Report
+from lab.host.xen_tsc import Outside
 
+# Xen calibrates the TSC at boot, with a small error
+CALIBRATION_KHZ = 10
 ON = ("on", "1", "y", "yes", "true", "t")
 OFF = ("off", "0", "n", "no", "false", "f")
 # The rules that a real Xen can meet in the lab, and their verdicts
@@ -57,7 +61,7 @@ class LeafExpectation:
 
 
 def expect_leaf(
-    tsc_mode: str, host: Host, *, same_frequency: bool = True
+    tsc_mode: str, host: HostSpec, *, same_frequency: bool = True
 ) -> LeafExpectation:
     """What Xen shows a guest while the host's TSC has the guest's first frequency.
 
@@ -158,7 +162,7 @@ def heed_word(expected: Expectation, word: str, *, off: bool) -> None:
 
 
 def expect(
-    tsc_mode: str, cmdline: str, host: Host, *, itsc: bool = False
+    tsc_mode: str, cmdline: str, host: HostSpec, *, itsc: bool = False
 ) -> Expectation:
     """What a domU does in this mode on this host."""
     words = cmdline.split()
@@ -179,7 +183,7 @@ def expect(
     return expected
 
 
-def expect_dom0(host: Host) -> Expectation:
+def expect_dom0(host: HostSpec) -> Expectation:
     """A PV dom0 runs in the default mode, and does what it does without the series.
 
     Its TSC is never emulated.  It prefers the TSC and checks it, which on a busy
@@ -194,3 +198,113 @@ def expect_dom0(host: Host) -> Expectation:
         sched_clock="pvclock",
         stable=True,
     )
+
+
+def expected_of(
+    report: Report, tsc_mode: str, cmdline: str, host: HostSpec
+) -> Expectation:
+    """What the policy says of the facts that this guest was shown."""
+    itsc = report.fact("before.itsc") == "1"
+    return expect(tsc_mode, cmdline, host, itsc=itsc)
+
+
+def check_kind(report: Report, kind: str) -> list[str]:
+    seen = report.fact("before.kind").lower()
+    return [] if seen == kind else [f"the guest is a {seen} one, not a {kind} one"]
+
+
+def check_policy(report: Report, expected: Expectation) -> list[str]:
+    """Verdict, clocksource and sched_clock, after boot and after the restore."""
+    wrong: list[str] = []
+
+    def compare(what: str, seen: object, wanted: object) -> None:
+        if wanted is not None and seen != wanted:
+            wrong.append(f"{what} is {seen}, expected {wanted}")
+
+    if not report.verdicts and expected.verdict is not None:
+        wrong.append("the kernel printed no verdict (no line 'xen: TSC ...')")
+    for verdict in report.verdicts:
+        compare("verdict", verdict["verdict"], expected.verdict)
+        compare("rule", verdict["rule"], expected.rule)
+    compare("sched_clock", report.sched_clock, expected.sched_clock)
+    for when in ("before", "after"):
+        compare(
+            f"clocksource {when} the suspend",
+            report.fact(f"{when}.clocksource"),
+            expected.clocksource,
+        )
+        compare(
+            f"tsc among the available clocksources {when} the suspend",
+            "tsc" in report.fact(f"{when}.available").split(),
+            expected.tsc_offered,
+        )
+        compare(
+            f"tsc_reliable in /proc/cpuinfo {when} the suspend",
+            report.fact(f"{when}.tsc_reliable") == "1",
+            expected.tsc_forced,
+        )
+        compare(
+            f"sched_clock_stable() {when} the suspend",
+            report.fact(f"{when}.stable") == "1",
+            expected.stable,
+        )
+    compare(
+        "number of warnings about xen_tsc_reliable",
+        len(report.parameter_warnings),
+        expected.parameter_warnings,
+    )
+    return wrong
+
+
+def check_outside(report: Report, outside: dict[str, Outside]) -> list[str]:
+    """The guest's time leaf says what Xen itself says."""
+    wrong = []
+    for when, seen in outside.items():
+        leaf = report.time_leaf(when)
+        for what, inside, right in (
+            ("mode", leaf.mode, seen.mode),
+            ("kHz", leaf.khz, seen.khz),
+            ("incarnation", leaf.incarnation, seen.incarnation),
+            ("host_reliable", leaf.host_reliable, seen.host_reliable),
+        ):
+            if inside != right:
+                wrong.append(
+                    f"time leaf {when} the suspend: {what} against Xen's: "
+                    f"{inside} is not {right}"
+                )
+    return wrong
+
+
+def check_leaf(
+    report: Report,
+    host: HostSpec,
+    tsc_mode: str,
+    outside: dict[str, Outside],
+    *,
+    moved_to: HostSpec | None = None,
+    same_frequency: bool = True,
+) -> list[str]:
+    """The guest's time leaf against what was asked for and Xen's own words.
+
+    After the suspend it may be on another host, of the same frequency to the kHz or not.
+    """
+    wrong = check_outside(report, outside)
+    for when in outside:
+        expected = expect_leaf(tsc_mode, host)
+        if when == "after" and moved_to:
+            expected = expect_leaf(tsc_mode, moved_to, same_frequency=same_frequency)
+        leaf = report.time_leaf(when)
+        for what, inside, right in (
+            ("mode", leaf.mode, expected.mode),
+            ("emulated", leaf.emulated, expected.emulated),
+            ("host_reliable", leaf.host_reliable, expected.host_reliable),
+        ):
+            if inside != right:
+                wrong.append(
+                    f"time leaf {when} the suspend: {what}: {inside} is not {right}"
+                )
+    # A guest keeps its frequency for life
+    khz = report.time_leaf("before").khz
+    if host.tsc_khz and abs(khz - host.tsc_khz) > CALIBRATION_KHZ:
+        wrong.append(f"the TSC has {khz} kHz, the host {host.tsc_khz}")
+    return wrong

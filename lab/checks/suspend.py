@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import re
+
+from lab.base.common import LabError
+from lab.base.kmsg import Record
 from lab.checks.demotion import MOVE_USEC
 from lab.guest.scenario import Life
 from lab.guest.suspend import Cycles
@@ -17,9 +21,13 @@ AHEAD_NS = 1_000_000_000
 DRIFT_SECONDS = 1.0
 # dom0 tells the time to 10 ms
 STAMP_SECONDS = 0.1
+# Up to Linux 6.12 the second line comes, too
+LAST_WORDS = re.compile(r"CPU \d+ is now offline|Creating image")
+# A shorter hibernation shows nothing
+SLEEP_NS = 1_000_000_000
 
 
-def judge_timers(report: Report) -> list[str]:
+def check_timers(report: Report) -> list[str]:
     """Those of sleepers, and one that is periodic.
 
     Once more or less is within the steps of the clock that counts its periods.
@@ -40,7 +48,7 @@ def judge_timers(report: Report) -> list[str]:
     return wrong
 
 
-def judge_accounts(report: Report) -> list[str]:
+def check_accounts(report: Report) -> list[str]:
     """No more time can be stolen than has passed; idle time counts stolen time again."""
     wrong = []
     for name in ACCOUNTS:
@@ -55,7 +63,7 @@ def judge_accounts(report: Report) -> list[str]:
     return wrong
 
 
-def judge_suspends(report: Report, number: int) -> list[str]:
+def check_suspends(report: Report, number: int) -> list[str]:
     """There were so many, and printk continued where it was over each of them."""
     wrong = []
     if len(report.over_suspends) != number:
@@ -66,7 +74,7 @@ def judge_suspends(report: Report, number: int) -> list[str]:
     return wrong
 
 
-def judge_wakes(report: Report, number: int) -> list[str]:
+def check_wakes(report: Report, number: int) -> list[str]:
     """Xen says that the guest resumed so often as another domain."""
     before, after = (report.time_leaf(when) for when in ("before", "after"))
     if after.incarnation != before.incarnation + number:
@@ -74,9 +82,9 @@ def judge_wakes(report: Report, number: int) -> list[str]:
     return []
 
 
-def judge_cycles(cycles: Cycles, life: Life) -> list[str]:
+def check_cycles(cycles: Cycles, life: Life) -> list[str]:
     """CLOCK_BOOTTIME is dom0's clock; CLOCK_MONOTONIC leaves out the sleep alone."""
-    wrong = judge_wakes(life.report, cycles.number)
+    wrong = check_wakes(life.report, cycles.number)
     least, most = cycles.drift
     if least > DRIFT_SECONDS or most < -DRIFT_SECONDS:
         wrong.append(f"CLOCK_BOOTTIME gained from {least:.3f} to {most:.3f} s")
@@ -89,3 +97,33 @@ def judge_cycles(cycles: Cycles, life: Life) -> list[str]:
                 f"and dom0 from {nap.inside:.3f} to {nap.outside:.3f} s"
             )
     return wrong
+
+
+def over_sleep(life: Life) -> tuple[Record, Record]:
+    """The last record before the image and the first after it."""
+    records = life.report.kmsg
+    before = [record for record in records if LAST_WORDS.search(record.text)]
+    after = [r for r in records if r.text.startswith("Enabling non-boot CPUs")]
+    if before and after:
+        return before[-1], after[0]
+    raise LabError("the guest was not an image, or did not resume from it")
+
+
+def jump(life: Life) -> float:
+    """How far printk time jumps, as a part of the time that the guest was an image."""
+    one, two = over_sleep(life)
+    slept = max(
+        boottime.jump - monotonic.jump
+        for boottime, monotonic in zip(
+            life.report.steps("boottime").values(),
+            life.report.steps("monotonic").values(),
+        )
+    )
+    if slept <= SLEEP_NS:
+        raise LabError(f"the hibernation was too short to tell: {slept} ns")
+    return (two.usec - one.usec) * 1000 / slept
+
+
+def check_hibernation(life: Life) -> list[str]:
+    counted = jump(life)
+    return [f"printk counts {counted:.0%} of the hibernation"] if counted > 0.5 else []

@@ -34,7 +34,7 @@ def of_log(report: Report, when: str) -> dict[str, object]:
     }
 
 
-def judge_sysfs(report: Report) -> list[str]:
+def check_sysfs(report: Report) -> list[str]:
     """Both before and after what happened to the guest."""
     wrong = []
     for when in ("before", "after"):

@@ -12,7 +12,7 @@ def values_of(report: Report, name: str) -> list[dict[str, str]]:
     return [event.values for event in report.events if event.name == name]
 
 
-def judge_resumes(report: Report) -> list[str]:
+def check_resumes(report: Report) -> list[str]:
     """Each suspend has an event, with the source that sched_clock reads at the end.
 
     A TSC that is demoted in a resume is left before the clock continues.
@@ -32,7 +32,7 @@ def judge_resumes(report: Report) -> list[str]:
     return wrong
 
 
-def judge_frozen(report: Report, usec: int) -> list[str]:
+def check_frozen(report: Report, usec: int) -> list[str]:
     """The clock continues at the value at which it was frozen (us)."""
     wrong = []
     for seen in values_of(report, RESUME):
@@ -41,7 +41,7 @@ def judge_frozen(report: Report, usec: int) -> list[str]:
     return wrong
 
 
-def judge_traced_demotions(report: Report, least: int, most: int) -> list[str]:
+def check_traced_demotions(report: Report, least: int, most: int) -> list[str]:
     """They are as many as the log has, with a skew in that range (ns)."""
     demoted = values_of(report, DEMOTE)
     wrong = []

@@ -20,7 +20,7 @@ def names_tsc(report: Report) -> bool:
     return bool(set(NAMES_TSC) & set(report.values.get("before.cmdline", "").split()))
 
 
-def judge_foresight(old: Report, new: Report) -> list[str]:
+def check_foresight(old: Report, new: Report) -> list[str]:
     """What a kernel without the series would decide is what one with it has decided.
 
     Of two guests on one host and in one mode.  If only one of them names the TSC on its
@@ -37,7 +37,7 @@ def judge_foresight(old: Report, new: Report) -> list[str]:
     return []
 
 
-def judge_dom0(text: str, host: str, by: str) -> list[str]:
+def check_dom0(text: str, host: str, by: str) -> list[str]:
     """The same for dom0: xen-clock's document against what is right there."""
     said = json.loads(text)
     names = ("verdict", "rule", "by")
@@ -46,7 +46,7 @@ def judge_dom0(text: str, host: str, by: str) -> list[str]:
     return [] if seen == wanted else [f"xen-clock: {seen}, expected {wanted}: {text}"]
 
 
-def judge_tool(report: Report, expected: Expectation, *, patched: bool) -> list[str]:
+def check_tool(report: Report, expected: Expectation, *, patched: bool) -> list[str]:
     """If the kernel has no verdict, the tool has that of a kernel with the series."""
     said = json.loads(report.words("xen-clock.after"))
     leaf = report.time_leaf("after")

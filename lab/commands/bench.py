@@ -11,19 +11,19 @@ import argparse
 import re
 from typing import Callable
 
-from lab.guest.session import COST, Case, Results
+from lab.guest.session import Session
 from lab.base.common import say
-from lab.config import COUNTED
+from lab.config import COST, COUNTED, GuestSpec
 from lab.base.kmsg import Record
 from lab.images.kernel import build_probes, script
 from lab.commands import options
 
 ON = f"{COST} xen_tsc_reliable=on"
-TSC = Case("cost-tsc", "native", ON, probe=True)
-PVCLOCK = Case("cost-pvclock", "native", COST, probe=True)
-OLD = Case("cost-old", "native", COST, probe=True, patched=False)
-EMULATED = Case("cost-emulated", "", COST, probe=True)
-OLD_EMULATED = Case("cost-old-emulated", "", COST, probe=True, patched=False)
+TSC = GuestSpec("cost-tsc", "native", ON, probe=True)
+PVCLOCK = GuestSpec("cost-pvclock", "native", COST, probe=True)
+OLD = GuestSpec("cost-old", "native", COST, probe=True, patched=False)
+EMULATED = GuestSpec("cost-emulated", "", COST, probe=True)
+OLD_EMULATED = GuestSpec("cost-old-emulated", "", COST, probe=True, patched=False)
 CASES = {
     OLD: "unpatched (pvclock), native TSC",
     PVCLOCK: "patched, pvclock, native TSC",
@@ -38,8 +38,8 @@ COSTS = re.compile(r"xen_probe_cost: (\w+): (\d+) cycles, (\d+) ns for (\d+) cal
 class Measured:
     """A guest that boots, measures and is off again."""
 
-    def __init__(self, results: Results, case: Case) -> None:
-        guest = results.guest(case)
+    def __init__(self, session: Session, case: GuestSpec) -> None:
+        guest = session.guest(case)
         guest.create()
         guest.wait_state("up")
         guest.shutdown()
@@ -76,10 +76,10 @@ def main(args: argparse.Namespace) -> int:
     lines = []
     for host, unit in ((COUNTED, "Instructions"), (settings.host, "ns, emulated")):
         lines += ["", f"{unit}, per call", head]
-        with Results("bench", settings, tell, host) as results:
+        with Session("bench", settings, tell, host) as session:
             for case, name in CASES.items():
                 tell(f"{name}, on the host '{host.name}'")
-                measured = Measured(results, case)
+                measured = Measured(session, case)
                 costs = measured.cycles if host is COUNTED else measured.ns
                 lines.append(row(name, costs))
     print("\n".join(lines))

@@ -6,35 +6,26 @@ from __future__ import annotations
 import argparse
 import time
 
-from lab.checks import clocks as judge
 from lab.base.common import say
-from lab.checks.policy import Expectation
-from lab.images.initramfs import make_images
-from lab.guest.scenario import Life, live
-from lab.host.host import Machine
-from lab.commands.boot_report import render
-from lab.host.rundir import Run
-from lab.config import Settings
-from lab.images.kernel import build_both, script
+from lab.checks.all import Slept, check_guest, check_series, problems_of
+from lab.checks.policy import check_leaf, expected_of
 from lab.commands import options
-from lab.guest.guest import Guest
+from lab.commands.boot_report import render
+from lab.config import GuestSpec, Settings
+from lab.guest.scenario import Life
+from lab.guest.session import Session
+from lab.images.kernel import build_both, script
+
+# Each guest is saved and restored
+ONCE = Slept(suspends=1, wakes=1)
 
 
-def judge_all(life: Life, settings: Settings) -> tuple[Expectation, list[str]]:
-    """What the policy says, and everything that is not so."""
-    report = life.report
-    expected = judge.expected_of(
-        report, settings.tsc_mode, settings.cmdline, settings.host
-    )
-    return expected, [
-        *judge.judge_kind(report, settings.guest),
-        *judge.judge_policy(report, expected),
-        *judge.judge_printk(report),
-        *judge.judge_clocks(report, suspended=True),
-        *judge.judge_suspend(report),
-        *judge.judge_leaf(report, settings.host, settings.tsc_mode, life.outside),
-        *judge.judge_trouble(report),
-    ]
+def problems_with(spec: GuestSpec, life: Life, settings: Settings) -> list[str]:
+    """Return everything that is not as the policy says."""
+    host = settings.host
+    findings = check_guest(spec, life, ONCE) | check_series(spec, life, host, ONCE)
+    findings["leaf"] = check_leaf(life.report, host, spec.tsc_mode, life.outside)
+    return problems_of(findings)
 
 
 def arguments(parser: options.Parser) -> None:
@@ -51,27 +42,16 @@ def main(args: argparse.Namespace) -> int:
     script("setup", "boot")
     build_both(settings.kernel)
     start = time.monotonic()
-    images = make_images(settings.xen, settings.kernel)
-    run = Run("boot")
-    lives: dict[str, Life] = {}
-    host = settings.host.for_guests(settings.guest)
-    with Machine(run, images, settings.unpatched, host) as machine:
-        say(f"lab: booting Xen {settings.xen.version} and dom0 under QEMU")
-        machine.wait_boot()
-        say(f"lab: dom0 is up ({time.monotonic() - start:.1f} s)")
-        for name in ("patched", "unpatched"):
-            guest = Guest(
-                machine,
-                name,
-                getattr(settings, name),
-                images.guest,
-                kind=settings.guest,
-                tsc_mode=settings.tsc_mode,
-                cmdline=settings.cmdline,
-            )
-            lives[name] = live(guest)
-    expected, problems = judge_all(lives["patched"], settings)
-    text = render(lives["patched"], lives["unpatched"], expected, problems)
+    specs = [settings.spec("patched"), settings.spec("unpatched", patched=False)]
+    with Session("boot", settings, options.tell("lab"), settings.host) as session:
+        lives = [session.run(spec, verbose=True) for spec in specs]
+        run = session.host(settings.guest).run
+    patched = lives[0]
+    expected = expected_of(
+        patched.report, settings.tsc_mode, settings.cmdline, settings.host
+    )
+    problems = problems_with(specs[0], patched, settings)
+    text = render(patched, lives[1], expected, problems)
     run.path("report.txt").write_text(text + "\n")
     say(text)
     say(f"{time.monotonic() - start:.0f} s in all; everything is in {run.directory}")

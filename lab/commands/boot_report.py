@@ -57,12 +57,6 @@ def stable(report: Report) -> str:
     )
 
 
-def clocksource(report: Report) -> str:
-    before = report.fact("before.clocksource")
-    after = report.fact("after.clocksource")
-    return before if before == after else f"{before}, then {after}"
-
-
 def suspend_rows(lives: list[Life]) -> list[str]:
     """Time stamps on both sides of the suspend, and how far time went backwards."""
     lines = []
@@ -114,7 +108,7 @@ def render(
         row("domain", *facts("before.kind")),
         *leaf_rows(reports),
         row("verdict", *map(verdict, reports)),
-        row("clocksource", *map(clocksource, reports)),
+        row("clocksource", *(report.clocksource for report in reports)),
         row("available", *facts("before.available")),
         row("sched_clock", *map(stable, reports)),
         row("first printk at", *(f"{r.kmsg[0].usec / 1e6:.6f} s" for r in reports)),

@@ -13,12 +13,13 @@ import contextlib
 import re
 from dataclasses import dataclass, replace
 
-from lab.checks import clocks as judge, demotion as judge_life
-from lab.guest.session import Case, Results, explain
+from lab.checks import demotion
+from lab.checks.all import Slept, check_guest, problems_of
+from lab.guest.session import Session, explain
 from lab.base.common import LabError, say
-from lab.config import HOSTS, Host, Settings
+from lab.config import GuestSpec, HOSTS, HostSpec, Settings
 from lab.guest.scenario import (
-    Event,
+    Scenario,
     Jump,
     Life,
     Move,
@@ -56,10 +57,10 @@ class Checks:
 
     name: str
     says: str
-    host: Host
-    lives: dict[Case, Event]
+    host: HostSpec
+    lives: dict[GuestSpec, Scenario]
     # These move to a host whose TSC Xen does not trust
-    moves: tuple[Case, ...] = ()
+    moves: tuple[GuestSpec, ...] = ()
 
 
 ALL = (
@@ -69,13 +70,13 @@ ALL = (
         # Old enough for a TSC that jumps
         UNTRUSTED.older(),
         {
-            Case("locks-restore", memory=LOCKS_MIB): Traced("-", save_and_restore),
-            Case("locks-native", "native", memory=LOCKS_MIB): save_and_restore,
-            Case("locks-on", "native", ON, memory=LOCKS_MIB): save_and_restore,
-            Case("locks-checkpoint", memory=LOCKS_MIB): checkpoint,
-            Case("locks-back", memory=LOCKS_MIB): Jump(-15_000_000_000),
-            Case("locks-forward", memory=LOCKS_MIB): Jump(5_000_000_000),
-            Case("locks-pvh", kind="pvh", memory=LOCKS_MIB): save_and_restore,
+            GuestSpec("locks-restore", memory=LOCKS_MIB): Traced("-", save_and_restore),
+            GuestSpec("locks-native", "native", memory=LOCKS_MIB): save_and_restore,
+            GuestSpec("locks-on", "native", ON, memory=LOCKS_MIB): save_and_restore,
+            GuestSpec("locks-checkpoint", memory=LOCKS_MIB): checkpoint,
+            GuestSpec("locks-back", memory=LOCKS_MIB): Jump(-15_000_000_000),
+            GuestSpec("locks-forward", memory=LOCKS_MIB): Jump(5_000_000_000),
+            GuestSpec("locks-pvh", kind="pvh", memory=LOCKS_MIB): save_and_restore,
         },
     ),
     Checks(
@@ -83,10 +84,12 @@ ALL = (
         "KernelAddressSanitizer initialized",
         HOSTS["itsc"],
         {
-            Case("kasan-restore", kind="pvh", memory=KASAN_MIB): save_and_restore,
-            Case("kasan-hibernate", "", DISK, kind="pvh", memory=IMAGE_MIB): hibernate,
+            GuestSpec("kasan-restore", kind="pvh", memory=KASAN_MIB): save_and_restore,
+            GuestSpec(
+                "kasan-hibernate", "", DISK, kind="pvh", memory=IMAGE_MIB
+            ): hibernate,
         },
-        (Case("kasan-moved", "native", kind="pvh", itsc=True, memory=KASAN_MIB),),
+        (GuestSpec("kasan-moved", "native", kind="pvh", itsc=True, memory=KASAN_MIB),),
     ),
 )
 
@@ -95,17 +98,19 @@ def is_of_xenbus(report: Report) -> bool:
     return bool(report.grep(re.escape(XENBUS)))
 
 
-def judge_checks(checks: Checks, case: Case, life: Life, event: Event) -> list[str]:
+def check_checks(
+    checks: Checks, case: GuestSpec, life: Life, scenario: Scenario
+) -> list[str]:
     report = life.report
-    wrong = judge.judge_trouble(report)
+    wrong = problems_of(check_guest(case, life, Slept(), ["trouble"]))
     if is_of_xenbus(report):
         wrong = [problem for problem in wrong if CIRCLE not in problem]
     if not report.grep(checks.says):
         wrong.append(f"the kernel never said '{checks.says}': does it check anything?")
-    if isinstance(event, Jump):
-        wrong += judge_life.judge_demoted(report, "moved apart by")
+    if isinstance(scenario, Jump):
+        wrong += demotion.check_demoted(report, "moved apart by")
     if case in checks.moves:
-        wrong += judge_life.judge_demoted(report, UNTRUSTED_REASONS)
+        wrong += demotion.check_demoted(report, UNTRUSTED_REASONS)
     return wrong
 
 
@@ -118,19 +123,19 @@ def run(settings: Settings, checks: Checks) -> tuple[int, int]:
     settings = replace(settings, checks=checks.name)
     clean = 0
     with contextlib.ExitStack() as stack:
-        results = stack.enter_context(Results(checks.name, settings, tell, checks.host))
+        session = stack.enter_context(Session(checks.name, settings, tell, checks.host))
         lives = dict(checks.lives)
         if checks.moves:
             name = f"{checks.name}-away"
-            away = stack.enter_context(Results(name, settings, tell, UNTRUSTED))
-            lives |= {case: Move(away.machine(case.kind)) for case in checks.moves}
-        for case, event in lives.items():
+            away = stack.enter_context(Session(name, settings, tell, UNTRUSTED))
+            lives |= {case: Move(away.host(case.kind)) for case in checks.moves}
+        for case, scenario in lives.items():
             try:
-                life = results.of(case, event)
+                life = session.run(case, scenario)
             except LabError as error:
                 tell(f"{case}: {error}")
                 continue
-            problems = judge_checks(checks, case, life, event)
+            problems = check_checks(checks, case, life, scenario)
             if problems:
                 repeat = (
                     f"./xen-lab debug --kernel {settings.kernel} "

@@ -108,6 +108,11 @@ def cmdline(text: str) -> str:
     return text
 
 
+def tell(name: str) -> Callable[[str], None]:
+    """Return a function that says what a command does, with its name."""
+    return lambda text: say(f"{name}: {text}")
+
+
 def positive(text: str) -> int:
     if not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError(f"{text} is not a number above zero")

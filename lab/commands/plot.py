@@ -8,22 +8,24 @@ host whose TSC has another frequency: one with the series, one as vendors advise
 from __future__ import annotations
 
 import argparse
+import contextlib
 
 from lab.base.common import TOP, say, write_atomically
 from lab.guest.clock_trace import Course
-from lab.config import HOSTS
-from lab.images.initramfs import make_images
-from lab.guest.scenario import Move, live
-from lab.host.host import Machine
-from lab.host.rundir import Run
+from lab.config import HOSTS, GuestSpec
+from lab.guest.scenario import Move
+from lab.guest.session import Session
 from lab.images.kernel import build_both, script
 from lab.commands import options
 from lab.base.svg import Line, draw
-from lab.guest.guest import Guest
 
 PICTURE = TOP / "Documentation/lab/migration.svg"
 # Ticks more after the move, where they are shorter
 MORE = 6
+PATCHED = GuestSpec("patched", "native")
+UNPATCHED = GuestSpec(
+    "unpatched", "native", "clocksource=tsc tsc=reliable", patched=False
+)
 
 
 def arguments(parser: options.Parser) -> None:
@@ -36,30 +38,16 @@ def main(args: argparse.Namespace) -> int:
     settings = options.settings_of(args)
     script("setup", "boot")
     build_both(settings.kernel)
-    images = make_images(settings.xen, settings.kernel)
     courses: dict[str, Course] = {}
-    hosts = HOSTS["itsc"], HOSTS["1ghz"]
-    machines = [
-        Machine(Run(host.name), images, settings.unpatched, host) for host in hosts
-    ]
-    with machines[0] as first, machines[1] as second:
-        for machine in machines:
-            say(f"lab: booting Xen and dom0 under QEMU: {machine.run.directory.name}")
-            machine.wait_boot()
-        for name, kernel, cmdline, more in (
-            ("patched", settings.patched, "", MORE),
-            ("unpatched", settings.unpatched, "clocksource=tsc tsc=reliable", 0),
-        ):
-            courses[name] = Course(Move(second), more)
-            guest = Guest(
-                first,
-                name,
-                kernel,
-                images.guest,
-                tsc_mode="native",
-                cmdline=cmdline,
-            )
-            live(guest, courses[name])
+    tell = options.tell("plot")
+    with contextlib.ExitStack() as stack:
+        first, second = (
+            stack.enter_context(Session(name, settings, tell, HOSTS[name]))
+            for name in ("itsc", "1ghz")
+        )
+        for spec, more in ((PATCHED, MORE), (UNPATCHED, 0)):
+            courses[spec.name] = Course(Move(second.host()), more)
+            first.run(spec, courses[spec.name], verbose=True)
     lines = [
         Line("with the series", "#1a7f37", courses["patched"].points),
         Line("without, tsc=reliable", "#cf222e", courses["unpatched"].points),

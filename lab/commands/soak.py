@@ -7,24 +7,24 @@ import argparse
 import time
 from dataclasses import dataclass
 
-from lab.checks import clocks as judge, demotion as judge_life
 from lab.base.common import say
-from lab.images.initramfs import make_images
-from lab.guest.scenario import live
-from lab.host.host import Machine
-from lab.host.rundir import Run
-from lab.images.kernel import build_both, script
+from lab.checks.all import Slept, check_guest, check_series, problems_of
+from lab.checks.demotion import check_still_reliable
 from lab.commands import options
 from lab.guest.guest import Guest
+from lab.guest.scenario import Scenario
+from lab.guest.session import Session
+from lab.images.kernel import build_both, script
 
 TICKS_A_MINUTE = 30
 
 
 @dataclass(frozen=True)
-class Soak:
+class Soak(Scenario):
     minutes: int
 
-    def __call__(self, guest: Guest) -> None:
+    def run(self, guest: Guest) -> None:
+        guest.host.limit = guest.host.age + 600.0 + 240.0 * self.minutes
         start = time.monotonic()
         for minute in range(1, self.minutes + 1):
             seen = len(guest.ticks)
@@ -56,36 +56,17 @@ def main(args: argparse.Namespace) -> int:
     settings = options.settings_of(args)
     script("setup", "boot")
     build_both(settings.kernel)
-    images = make_images(settings.xen, settings.kernel)
-    run = Run("soak")
-    host = settings.host.for_guests(settings.guest)
-    with Machine(run, images, settings.unpatched, host) as machine:
-        machine.limit = 600.0 + 240.0 * args.minutes
-        machine.wait_boot()
-        guest = Guest(
-            machine,
-            "soak",
-            settings.patched,
-            images.guest,
-            kind=settings.guest,
-            tsc_mode=settings.tsc_mode,
-            cmdline=settings.cmdline,
-        )
-        life = live(guest, Soak(args.minutes))
-    report = life.report
-    expected = judge.expected_of(
-        report, settings.tsc_mode, settings.cmdline, settings.host
-    )
-    problems = [
-        *judge.judge_policy(report, expected),
-        *judge_life.judge_still_reliable(report, 0),
-        *judge_life.judge_ticks(life),
-        *judge.judge_printk(report),
-        *judge.judge_clocks(report, suspended=False),
-        *judge.judge_trouble(report),
-    ]
+    spec = settings.spec("soak")
+    tell = options.tell("soak")
+    with Session("soak", settings, tell, settings.host) as session:
+        life = session.run(spec, Soak(args.minutes), verbose=True)
+        directory = session.host(spec.kind).run.directory
+    findings = check_guest(spec, life, Slept())
+    findings |= check_series(spec, life, settings.host, Slept())
+    findings["still reliable"] = check_still_reliable(life.report, 0)
+    problems = problems_of(findings)
     for problem in problems:
-        say(f"soak: not as it should be: {problem}")
-    say("soak: FAIL" if problems else "soak: PASS")
-    say(f"everything is in {run.directory}")
+        tell(f"not as it should be: {problem}")
+    tell("FAIL" if problems else "PASS")
+    say(f"everything is in {directory}")
     return 1 if problems else 0

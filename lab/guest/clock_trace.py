@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lab.guest.scenario import Event, tick
+from lab.guest.scenario import Scenario, tick
 from lab.guest.guest import Guest
 
 # Ticks, of two seconds each
@@ -13,20 +13,20 @@ BEFORE = 4
 
 
 @dataclass
-class Course:
+class Course(Scenario):
     """What the guest's clock has counted, and dom0's, in seconds from the event on."""
 
-    event: Event
+    scenario: Scenario
     # Ticks after it, besides those that are part of it
     more: int = 0
     points: list[tuple[float, float]] = field(default_factory=list)
 
-    def __call__(self, guest: Guest) -> None:
+    def run(self, guest: Guest) -> None:
         # QEMU may have killed the guest once already
         self.points.clear()
         tick(guest, BEFORE)
         here = guest.ticks
-        self.event(guest)
+        self.scenario.run(guest)
         if self.more:
             tick(guest, self.more)
         there = guest.ticks

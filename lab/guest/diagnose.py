@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from lab.base.log import Log
-from lab.host.host import Machine
+from lab.host.host import Host
 
 # Begins what is no word of the guest's in its log
 XEN_ANSWERS = "lab: what Xen says of this guest:"
@@ -41,7 +41,7 @@ def parse_vcpus(text: str, domid: int) -> str:
     )
 
 
-def where_it_is(machine: Machine, domid: int, vcpus: int, log: Log) -> str:
+def where_it_is(host: Host, domid: int, vcpus: int, log: Log) -> str:
     """In a word, and what it said last; all that Xen has to say goes to its log.
 
     The guest can go on by that: Xen sends it an event, so that it prints, too.
@@ -51,8 +51,8 @@ def where_it_is(machine: Machine, domid: int, vcpus: int, log: Log) -> str:
     stacks = "; ".join(
         f"echo vCPU {vcpu}:; xenctx -a {domid} {vcpu}" for vcpu in range(vcpus)
     )
-    _, text = machine.order(f"{{ {stacks}; }} 2>&1")
-    _, keys = machine.order(KEYS)
+    _, text = host.order(f"{{ {stacks}; }} 2>&1")
+    _, keys = host.order(KEYS)
     with log.path.open("a") as file:
         file.write(f"\n{XEN_ANSWERS}\n{text}\n{keys}\n")
     where = parse_vcpus(keys, domid)

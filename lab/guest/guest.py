@@ -6,17 +6,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lab.host.errors import GUEST_DEAD, GuestDied, MachineDied
+from lab.base.common import LabError
+from lab.config import GuestSpec
+from lab.host.errors import GUEST_DEAD, GuestDied, HostDied
 from lab.guest.xl_config import configure
 from lab.guest.diagnose import XEN_ANSWERS, where_it_is
 from lab.base.log import Log
 from lab.host.network import CONNECT, Cable, serve
 from lab.host.xen_tsc import Outside, read_outside
-from lab.host.host import Machine
+from lab.host.host import Host
 from lab.base.kmsg import Tick
 
 # One for which we wait is given up before its machine, so that others get their turn
 GUEST_QUIET_LIMIT = 120.0
+
+# A busy guest has been in its kernel up to 35 times in a row
+PAUSES = 100
 
 # The time in dom0, among what else an order prints
 STAMP = "read -r now _ < /proc/uptime && echo at $now"
@@ -25,42 +30,22 @@ STAMP = "read -r now _ < /proc/uptime && echo at $now"
 class Guest:
     def __init__(
         self,
-        machine: Machine,
-        name: str,
+        host: Host,
+        spec: GuestSpec,
         kernel: Path,
         initramfs: Path,
-        *,
-        kind: str = "pv",
-        tsc_mode: str = "",
-        cmdline: str = "",
-        itsc: bool = False,
-        network: bool = False,
-        vcpus: int = 2,
-        memory: int = 64,
     ) -> None:
-        self.machine = machine
-        self.name = name
-        self.vcpus = vcpus
-        self.network = network
+        self.host = host
+        self.spec = spec
+        self.name = spec.name
+        self.vcpus = spec.vcpus
         self.domid = -1
         # When it was unpaused last, in seconds by dom0's clock
         self.unpaused = 0.0
         self._gone = -1
-        self.log = Log(machine.run.path(f"guest-{name}.log"))
-        self._console_start = len(machine.console.lines)
-        self._stage = configure(
-            machine,
-            name,
-            kernel,
-            initramfs,
-            kind=kind,
-            tsc_mode=tsc_mode,
-            cmdline=cmdline,
-            itsc=itsc,
-            network=network,
-            vcpus=vcpus,
-            memory=memory,
-        )
+        self.log = Log(host.run.path(f"guest-{self.name}.log"))
+        self._console_start = len(host.console.lines)
+        self._stage = configure(host, spec, kernel, initramfs)
 
     def create(self, *, paused: bool = False, restarts: bool = False) -> None:
         """A paused guest has not run yet: unpause() lets it.
@@ -68,13 +53,13 @@ class Guest:
         One that restarts is made anew when it reboots, which takes a daemon of xl's:
         those have crashed, so that no other guest has one.
         """
-        self.machine.guest_logs[self.name] = self.log
+        self.host.guest_logs[self.name] = self.log
         options = " ".join(["-p"] * paused + ["-e"] * (not restarts))
         self._start(f"{self._stage} && xl create {options} /share/{self.name}.cfg")
 
     def _start(self, command: str) -> str:
-        self._gone = self.machine.gone
-        text = self.machine.must(f"{command} && xl domid {self.name}")
+        self._gone = self.host.gone
+        text = self.host.must(f"{command} && xl domid {self.name}")
         self.domid = int(text.split()[-1])
         return text
 
@@ -85,12 +70,12 @@ class Guest:
     def _check_log(self) -> None:
         for line in self.log.lines:
             if GUEST_DEAD.search(line):
-                self.machine.settle(self.log)
+                self.host.settle(self.log)
                 raise self._died(f"died: {line}")
 
     def alive(self) -> bool:
         """False once it has shut down or crashed, which leaves an empty shell."""
-        status, text = self.machine.order(f"xl list {self.domid}")
+        status, text = self.host.order(f"xl list {self.domid}")
         if status:
             return False
         flags = text.strip().splitlines()[-1].split()[4]
@@ -98,22 +83,22 @@ class Guest:
 
     def _ended(self) -> bool:
         """Asks xl only after some domain, perhaps this one, has ended."""
-        if self.machine.gone == self._gone:
+        if self.host.gone == self._gone:
             return False
-        self._gone = self.machine.gone
+        self._gone = self.host.gone
         return not self.alive()
 
     def _poll(self, goal: str) -> None:
-        self.machine.poll()
+        self.host.poll()
         self._check_log()
-        if self.machine.quiet > GUEST_QUIET_LIMIT:
-            where = where_it_is(self.machine, self.domid, self.vcpus, self.log)
+        if self.host.quiet > GUEST_QUIET_LIMIT:
+            where = where_it_is(self.host, self.domid, self.vcpus, self.log)
             way = f"hangs on its way to being {goal}: {where}"
             raise GuestDied(f"guest {self.name} {way}")
 
     def wait_state(self, state: str) -> None:
         """Until the witness says so; an error when the guest ends instead."""
-        while self.machine.states.get(self.domid) != state:
+        while self.host.states.get(self.domid) != state:
             if self._ended():
                 self._check_log()
                 raise self._died(f"shut down before it was '{state}'")
@@ -121,7 +106,7 @@ class Guest:
 
     def wait_other(self) -> None:
         """Until it is up in another domain, with a higher number, as after a reboot."""
-        while all(domid <= self.domid for domid in self.machine.states):
+        while all(domid <= self.domid for domid in self.host.states):
             self._poll("up again")
         self.find()
 
@@ -131,20 +116,20 @@ class Guest:
 
     def phase(self, phase: str) -> None:
         """Its answer is one that comes later."""
-        self.machine.states.pop(self.domid, None)
+        self.host.states.pop(self.domid, None)
         path = f"/local/domain/{self.domid}/data/phase"
-        self.machine.must(f"xenstore-write {path} '{phase}'")
+        self.host.must(f"xenstore-write {path} '{phase}'")
 
     def connect(self) -> None:
         """To the dom0 that it has now."""
-        serve(self.machine)
+        serve(self.host)
         self.phase(CONNECT)
         self.wait_state("connected")
 
     @property
     def ticks(self) -> list[Tick]:
         """Those that came on this machine."""
-        return self.machine.ticks.get(self.domid, [])
+        return self.host.ticks.get(self.domid, [])
 
     def wait_ticks(self, number: int) -> None:
         """Until so many ticks have come in all."""
@@ -159,10 +144,23 @@ class Guest:
             self._poll(f"at tick {number}, from {len(self.ticks)}")
 
     def pause(self) -> None:
-        self.machine.must(f"xl pause {self.domid}")
+        self.host.must(f"xl pause {self.domid}")
+
+    def pause_outside_kernel(self) -> None:
+        """Pause a busy PV guest where its vCPUs run programs.
+
+        What a jump within an interrupt does depends on what the interrupt does next: a
+        jump forward can be reported as a lockup, or charged to a task before it is noticed.
+        """
+        for _ in range(PAUSES):
+            self.pause()
+            if "kernel" not in self.host.must(f"vtsc {self.domid}").split():
+                return
+            self.unpause()
+        raise LabError(f"{self.name} was in its kernel whenever it was paused")
 
     def unpause(self) -> None:
-        text = self.machine.must(f"xl unpause {self.domid} && cat /proc/uptime")
+        text = self.host.must(f"xl unpause {self.domid} && cat /proc/uptime")
         self.unpaused = float(text.split()[0])
 
     @property
@@ -181,12 +179,12 @@ class Guest:
 
     def save(self, share: bool = False) -> None:
         """Put it to sleep in a file; a shared one is there for move_to()."""
-        self.machine.must(self.save_command)
+        self.host.must(self.save_command)
         if share:
             # 9p cannot take the pages of another domain, and each call can take
             # long when the machine is busy: so send little, and in big pieces
             file = f"/run/{self._file}"
-            self.machine.must(
+            self.host.must(
                 f"lzop -c {file} > {file}.lzo && rm {file} && "
                 f"dd if={file}.lzo of=/share/{self._file}.lzo bs=1M && rm {file}.lzo"
             )
@@ -194,8 +192,8 @@ class Guest:
 
     def checkpoint(self) -> None:
         """Save it, and let it run on as if nothing had happened."""
-        self.machine.must(f"xl save -c {self.name} /run/{self._file}")
-        self.machine.must(f"rm /run/{self._file}")
+        self.host.must(f"xl save -c {self.name} /run/{self._file}")
+        self.host.must(f"rm /run/{self._file}")
         self._check_log()
 
     def restore(self) -> None:
@@ -214,7 +212,7 @@ class Guest:
             f"xenstore-write {domain}/data/phase '{phase}'"
         )
         # Those that have gone meanwhile are those that it has been
-        self._gone = self.machine.gone
+        self._gone = self.host.gone
         self._check_log()
         return [float(at) for at in re.findall(r"^at ([\d.]+)$", text, re.MULTILINE)]
 
@@ -222,61 +220,61 @@ class Guest:
         """To this very machine, live."""
         self._start(f"xl migrate -s '' {self.name} 'xl migrate-receive -e'")
         self._check_log()
-        self._be_on(self.machine, "--incoming")
+        self._be_on(self.host, "--incoming")
 
-    def move_to(self, machine: Machine) -> None:
+    def move_to(self, host: Host) -> None:
         """Wake up on another machine, after save(share=True) on this one.
 
         This machine may be gone by then.
         """
         file = f"{self._file}.lzo"
-        here = self.machine.run.path(file)
-        machine.run.add(here, file)
+        here = self.host.run.path(file)
+        host.run.add(here, file)
         here.unlink()
-        self._be_on(machine)
-        machine.must(
+        self._be_on(host)
+        host.must(
             f"dd if=/share/{file} bs=1M | lzop -dc > /run/{self._file} && "
             f"rm /share/{file}"
         )
         self.restore()
 
-    def _be_on(self, machine: Machine, ending: str = "") -> None:
+    def _be_on(self, host: Host, ending: str = "") -> None:
         """Its console has the name that it had when it came."""
-        self.machine = machine
-        self.log = Log(machine.run.path(f"guest-{self.name}{ending}.log"))
-        self._console_start = len(machine.console.lines)
-        machine.guest_logs[self.name] = self.log
+        self.host = host
+        self.log = Log(host.run.path(f"guest-{self.name}{ending}.log"))
+        self._console_start = len(host.console.lines)
+        host.guest_logs[self.name] = self.log
 
     def migrate_over(self, cable: Cable) -> None:
         """To the machine at its other end, live."""
-        machine = cable.away if self.machine is cable.home else cable.home
-        send = cable.receive(machine)
+        host = cable.away if self.host is cable.home else cable.home
+        send = cable.receive(host)
         try:
-            self.machine.must(f"xl migrate -s '' {self.name} '{send}'", machine)
-        except MachineDied:
+            self.host.must(f"xl migrate -s '' {self.name} '{send}'", host)
+        except HostDied:
             # The one that lives, too, is of no more use: the order may never end
-            self.machine.give_up()
+            self.host.give_up()
             raise
         self._check_log()
-        self._be_on(machine, "--incoming")
+        self._be_on(host, "--incoming")
         self.find()
 
     @property
     def said(self) -> str:
         """By Xen and dom0 while it was there, and by itself."""
-        lines = [*self.machine.console.lines[self._console_start :], *self.log.lines]
+        lines = [*self.host.console.lines[self._console_start :], *self.log.lines]
         # Xen repeats itself when it is asked
         return "\n".join(lines).partition(XEN_ANSWERS)[0]
 
     def outside(self) -> Outside:
-        return read_outside(self.machine, self.domid)
+        return read_outside(self.host, self.domid)
 
     def report(self) -> str:
         """The witness's report, which must be all there."""
         data = f"/local/domain/{self.domid}/data"
         pieces = f"seq 0 $(($(xenstore-read {data}/pieces) - 1))"
         nodes = f"{pieces} | sed 's|^|{data}/report/|'"
-        return self.machine.must(f"xenstore-read -R $({nodes})")
+        return self.host.must(f"xenstore-read -R $({nodes})")
 
     def shutdown(self) -> None:
         """Let the witness power off, and clear away what is left."""
@@ -286,4 +284,4 @@ class Guest:
         self.destroy()
 
     def destroy(self) -> None:
-        self.machine.order(f"xl destroy {self.name}")
+        self.host.order(f"xl destroy {self.name}")

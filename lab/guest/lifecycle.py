@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lab.guest.scenario import TICKS, Life, finish, measure, save_and_restore, tick
+from lab.guest.scenario import TICKS, Life, Scenario, Steps, finish, measure
+from lab.guest.scenario import save_and_restore, tick
 from lab.host.xen_tsc import Outside
 from lab.guest.suspend import idle
 from lab.guest.guest import Guest
@@ -24,10 +25,11 @@ def set_vcpus(guest: Guest, number: int) -> None:
     """
     guest.phase(f"online {number}")
     guest.wait_state("plugging")
-    guest.machine.must(f"xl vcpu-set --ignore-host {guest.domid} {number}")
+    guest.host.must(f"xl vcpu-set --ignore-host {guest.domid} {number}")
     guest.wait_state(f"online {number}")
 
 
+@Steps
 def replug(guest: Guest) -> None:
     """It sleeps with one vCPU, and has the others back when it is awake.
 
@@ -36,25 +38,24 @@ def replug(guest: Guest) -> None:
     """
     idle(guest, 100_000)
     set_vcpus(guest, 1)
-    save_and_restore(guest)
+    save_and_restore.run(guest)
     set_vcpus(guest, guest.vcpus)
     idle(guest, 0)
     tick(guest, TICKS)
 
 
-class Reboot:
+class Reboot(Scenario):
     """Restored, and then rebooted: it begins anew, and sleeps once more."""
 
-    @staticmethod
-    def create(guest: Guest) -> None:
+    def create(self, guest: Guest) -> None:
         guest.create(restarts=True)
 
-    def __call__(self, guest: Guest) -> None:
+    def run(self, guest: Guest) -> None:
         guest.phase("reboot")
         guest.wait_other()
         guest.wait_state("up")
         measure(guest)
-        save_and_restore(guest)
+        save_and_restore.run(guest)
         tick(guest, TICKS)
 
 
@@ -62,34 +63,40 @@ def together(guests: list[Guest], commands: list[str]) -> None:
     """In dom0, all of them at once; the first that fails is the one that is told."""
     started = [f"{{ {line}; }} & p{n}=$!" for n, line in enumerate(commands)]
     waits = [f"wait $p{number}" for number in range(len(commands))]
-    guests[0].machine.must(f"{'; '.join(started)}; {' && '.join(waits)}")
+    guests[0].host.must(f"{'; '.join(started)}; {' && '.join(waits)}")
 
 
+@Steps
 def save(guest: Guest) -> None:
-    save_and_restore(guest)
+    save_and_restore.run(guest)
     tick(guest, TICKS)
 
 
+@Steps
 def pause(guest: Guest) -> None:
     """Nobody tells it."""
     guest.pause()
-    guest.machine.must(f"sleep {PAUSE_SECONDS}")
+    guest.host.must(f"sleep {PAUSE_SECONDS}")
     guest.unpause()
     tick(guest, TICKS)
 
 
 @dataclass
-class Crowd:
+class Crowd(Scenario):
     """The guest and its neighbours sleep and wake at the same time."""
 
     neighbours: list[Guest]
     lives: list[Life] = field(default_factory=list)
 
-    def __call__(self, guest: Guest) -> None:
+    @property
+    def others(self) -> list[Life]:
+        return self.lives
+
+    def run(self, guest: Guest) -> None:
         try:
             self._sleep([guest, *self.neighbours])
         finally:
-            if not guest.machine.dead:
+            if not guest.host.dead:
                 for neighbour in self.neighbours:
                     neighbour.destroy()
 

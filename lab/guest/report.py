@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lab.base.common import LabError
-from lab.guest.measures import Account, Connection, Periodic, Sleeper, Steps, TimeLeaf
 from lab.base.kmsg import TRACED, Event, Record, Traced
 
 CLOCKS = ("monotonic", "raw", "boottime")
@@ -34,6 +33,68 @@ BEFORE_TICK = "APIC id mismatch"
 PARAMETER = "xen_tsc_reliable"
 # The kernel prints its command line: that is no warning about a parameter
 COMMAND_LINE = re.compile(r"^(Kernel c|C|Unknown kernel c)ommand line")
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What one reader saw of one clock, in nanoseconds."""
+
+    back: int
+    back_cross: int
+    jump: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Sleeper:
+    """How a vCPU's timers fired; late is the biggest, in nanoseconds."""
+
+    wakes: int
+    early: int
+    late: int
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """How often a periodic timer expired, and by how many too many or too few."""
+
+    expired: int
+    surplus: int
+    missing: int
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the kernel counted of a vCPU's time, in nanoseconds."""
+
+    back: int
+    ahead: int  # of the time that had passed
+
+
+@dataclass(frozen=True)
+class TimeLeaf:
+    flags: int
+    mode: int
+    khz: int
+    incarnation: int
+
+    @property
+    def emulated(self) -> bool:
+        return bool(self.flags & 1)
+
+    @property
+    def host_reliable(self) -> bool:
+        return bool(self.flags & 2)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Round trips: all of them, the last, and the longest, in nanoseconds."""
+
+    trips: int
+    last: int
+    longest: int
 
 
 class TscLine(NamedTuple):
@@ -149,6 +210,12 @@ class Report:
         return self.tsc_lines(MARKED)
 
     @property
+    def clocksource(self) -> str:
+        """The clocksource, and what it became."""
+        before, after = self.fact("before.clocksource"), self.fact("after.clocksource")
+        return before if before == after else f"{before}, then {after}"
+
+    @property
     def sched_clock(self) -> str:
         """The source of sched_clock at the end, by the kernel's log."""
         used = self.grep(USING_TSC) and not self.demotions
@@ -234,39 +301,63 @@ def backwards(records: list[Record]) -> tuple[int, str]:
     return worst, where
 
 
-def parse(text: str) -> Report:
-    report = Report()
-    for line in text.splitlines():
-        if not line:
-            continue
+@dataclass
+class Wire:
+    """What an agent sent: lines of "key value", of which some keys come again."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
+    kmsg: list[str] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
+
+
+def read_wire(text: str) -> Wire:
+    """Sort the lines; "said.NAME+" is a part of a line that was too long."""
+    wire = Wire()
+    for line in filter(None, text.splitlines()):
         key, _, value = line.partition(" ")
         if key == "trace":
-            found = TRACED.search(value)
-            if found:
-                vcpu, seconds, usec, message = found.groups()
-                stamp = int(seconds) * 1_000_000 + int(usec)
-                report.trace.append(Traced(int(vcpu), stamp, message))
-            event = Event.of_trace(value)
-            if event:
-                report.events.append(event)
-            continue
-        if key.startswith("said."):
-            name, end = key.removeprefix("said."), "\n"
-            if name.endswith("+"):
-                name, end = name[:-1], ""
-            report.said[name] = report.said.get(name, "") + value + end
-            continue
-        if key != "kmsg":
-            report.values[key] = value.strip()
-            continue
-        head, _, message = value.partition(";")
-        fields = head.split(",")
-        if len(fields) < 4 or not all(field.isdigit() for field in fields[:3]):
-            raise LabError(f"the witness's report has a broken line: {line}")
-        level, sequence, usec = (int(number) for number in fields[:3])
-        named = [field for field in fields[4:] if field.startswith("caller=")]
-        caller = named[0].removeprefix("caller=") if named else ""
-        report.kmsg.append(Record(level & 7, sequence, usec, message, caller))
+            wire.trace.append(value)
+        elif key == "kmsg":
+            wire.kmsg.append(value)
+        elif key.startswith("said."):
+            name = key.removeprefix("said.").removesuffix("+")
+            end = "" if key.endswith("+") else "\n"
+            wire.said[name] = wire.said.get(name, "") + value + end
+        else:
+            wire.values[key] = value.strip()
+    return wire
+
+
+def traced_of(line: str) -> Traced | None:
+    found = TRACED.search(line)
+    if not found:
+        return None
+    vcpu, seconds, usec, message = found.groups()
+    return Traced(int(vcpu), int(seconds) * 1_000_000 + int(usec), message)
+
+
+def record_of(line: str) -> Record:
+    """Read a record as /dev/kmsg has it."""
+    head, _, message = line.partition(";")
+    fields = head.split(",")
+    if len(fields) < 4 or not all(field.isdigit() for field in fields[:3]):
+        raise LabError(f"the witness's report has a broken line: kmsg {line}")
+    level, sequence, usec = (int(number) for number in fields[:3])
+    named = [field for field in fields[4:] if field.startswith("caller=")]
+    caller = named[0].removeprefix("caller=") if named else ""
+    return Record(level & 7, sequence, usec, message, caller)
+
+
+def parse(text: str) -> Report:
+    wire = read_wire(text)
+    report = Report(
+        wire.values,
+        [record_of(line) for line in wire.kmsg],
+        [traced for traced in map(traced_of, wire.trace) if traced],
+        [event for event in map(Event.of_trace, wire.trace) if event],
+        wire.said,
+    )
     if not report.kmsg or not report.vcpus:
         raise LabError("the witness's report is not complete")
     return report

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Callable
 
 from lab.base.common import say
-from lab.host.xen_tsc import Outside
-from lab.host.host import Machine
-from lab.guest.vtsc import pause_outside_kernel, shift_vtsc
+from lab.host.xen_tsc import Outside, shift_vtsc
+from lab.host.host import Host
 from lab.guest.report import Report, parse
 from lab.guest.guest import Guest
 
@@ -39,19 +38,44 @@ class Life:
         return [two - one for one, two in zip(times, times[1:])]
 
 
-Event = Callable[[Guest], None]
+class Scenario:
+    """What happens to a guest between its measurements and its report."""
+
+    def create(self, guest: Guest) -> None:
+        guest.create()
+
+    def run(self, guest: Guest) -> None:
+        raise NotImplementedError
+
+    @property
+    def others(self) -> list[Life]:
+        """The lives of the guests that took part besides this one."""
+        return []
 
 
+class Steps(Scenario):
+    """A scenario that is a function of the guest; to be used as a decorator."""
+
+    def __init__(self, steps: Callable[[Guest], None]) -> None:
+        self._steps = steps
+
+    def run(self, guest: Guest) -> None:
+        self._steps(guest)
+
+
+@Steps
 def save_and_restore(guest: Guest) -> None:
     guest.save()
     guest.restore()
 
 
+@Steps
 def checkpoint(guest: Guest) -> None:
     guest.checkpoint()
     tick(guest, TICKS)
 
 
+@Steps
 def hibernate(guest: Guest) -> None:
     """Into an image of itself, and out of that again."""
     guest.phase("hibernate")
@@ -67,32 +91,31 @@ def tick(guest: Guest, number: int) -> None:
 
 
 @dataclass(frozen=True)
-class Move:
+class Move(Scenario):
     """Saved here, restored there, which may be a slow machine: not too busy."""
 
-    machine: Machine
+    host: Host
 
-    def __call__(self, guest: Guest) -> None:
+    def run(self, guest: Guest) -> None:
         guest.phase("pause 2000")
         guest.wait_state("pausing")
         guest.save(share=True)
-        guest.move_to(self.machine)
+        guest.move_to(self.host)
         tick(guest, TICKS)
 
 
 @dataclass(frozen=True)
-class Jump:
+class Jump(Scenario):
     """The TSC jumps by so many ns while the guest is paused, which learns nothing of it."""
 
     ns: int
     pause: int = 0  # for so many seconds more
     idle: bool = False  # its readers read once in a while only
 
-    @staticmethod
-    def create(guest: Guest) -> None:
+    def create(self, guest: Guest) -> None:
         """With a TSC that is old enough to go back without a wrap."""
         guest.create(paused=True)
-        shift_vtsc(guest.machine, guest.domid, -TSC_AGE)
+        shift_vtsc(guest.host, guest.domid, -TSC_AGE)
         guest.unpause()
 
     def move(self, guest: Guest) -> None:
@@ -101,14 +124,14 @@ class Jump:
         if self.idle:
             guest.pause()
         else:
-            pause_outside_kernel(guest)
+            guest.pause_outside_kernel()
         if self.ns:
-            shift_vtsc(guest.machine, guest.domid, -self.ns)
+            shift_vtsc(guest.host, guest.domid, -self.ns)
         if self.pause:
-            guest.machine.must(f"sleep {self.pause}")
+            guest.host.must(f"sleep {self.pause}")
         guest.unpause()
 
-    def __call__(self, guest: Guest) -> None:
+    def run(self, guest: Guest) -> None:
         if self.idle:
             guest.phase("pause 100000")
             guest.wait_state("pausing")
@@ -126,28 +149,28 @@ class Jump:
 
 
 @dataclass(frozen=True)
-class Traced:
+class Traced(Scenario):
     """ftrace records the kernel's log, by this clock ("-": the kernel's choice)."""
 
     clock: str
-    event: Event
+    scenario: Scenario
 
-    def __call__(self, guest: Guest) -> None:
+    def run(self, guest: Guest) -> None:
         guest.phase(f"trace {self.clock}")
         guest.wait_state("tracing")
-        self.event(guest)
+        self.scenario.run(guest)
 
 
 @dataclass(frozen=True)
-class Watched:
+class Watched(Scenario):
     """xen-clock watch runs meanwhile."""
 
-    event: Event
+    scenario: Scenario
 
-    def __call__(self, guest: Guest) -> None:
+    def run(self, guest: Guest) -> None:
         guest.phase("watch")
         guest.wait_state("watching")
-        self.event(guest)
+        self.scenario.run(guest)
 
 
 # Ticks, which take longer than the kernel keeps a sample to compare others with
@@ -155,13 +178,13 @@ COMPARED = 6
 
 
 @dataclass(frozen=True)
-class Skew:
+class Skew(Scenario):
     """The TSC of the last vCPU moves by so many us, so many times; the others do not."""
 
     usec: int
     steps: int = 1
 
-    def __call__(self, guest: Guest) -> None:
+    def run(self, guest: Guest) -> None:
         for _ in range(self.steps):
             guest.phase(f"tsc {guest.vcpus - 1} {self.usec}")
             guest.wait_state("moved")
@@ -174,22 +197,23 @@ class Skew:
         tick(guest, TICKS)
 
 
+@Steps
 def interrupt(guest: Guest) -> None:
     """Clocks are read in every function of the kernel, and in NMIs."""
     guest.phase("functions")
     guest.wait_state("traced")
     for number in range(NMIS):
-        guest.machine.must(f"xl trigger {guest.domid} nmi {number % guest.vcpus}")
+        guest.host.must(f"xl trigger {guest.domid} nmi {number % guest.vcpus}")
     tick(guest, 1)
 
 
 @dataclass(frozen=True)
-class Choose:
+class Choose(Scenario):
     """The administrator chooses another clocksource."""
 
     clocksource: str
 
-    def __call__(self, guest: Guest) -> None:
+    def run(self, guest: Guest) -> None:
         guest.phase(f"clocksource {self.clocksource}")
         guest.wait_state("chosen")
         tick(guest, TICKS)
@@ -207,14 +231,14 @@ def finish(guest: Guest) -> tuple[Outside, Report]:
     guest.wait_state("done")
     outside = guest.outside()
     text = guest.report()
-    guest.machine.run.path(f"{guest.name}.report").write_text(text)
+    guest.host.run.path(f"{guest.name}.report").write_text(text)
     guest.shutdown()
     return outside, parse(text)
 
 
 def live(
     guest: Guest,
-    event: Event = save_and_restore,
+    scenario: Scenario = save_and_restore,
     *,
     spin: int = 0,
     quiet: bool = False,
@@ -234,7 +258,7 @@ def live(
 
     outside: dict[str, Outside] = {}
     try:
-        getattr(event, "create", Guest.create)(guest)
+        scenario.create(guest)
         guest.wait_state("up")
         stage("booted")
         if spin:
@@ -242,15 +266,15 @@ def live(
             guest.wait_state("spun")
         measure(guest)
         stage("measured, its readers run")
-        if guest.network:
+        if guest.spec.network:
             guest.connect()
         outside["before"] = guest.outside()
-        event(guest)
-        stage("saved and restored" if event is save_and_restore else "lived on")
+        scenario.run(guest)
+        stage("saved and restored" if scenario is save_and_restore else "lived on")
         outside["after"], report = finish(guest)
         stage("reported")
     except Exception:
-        if not guest.machine.dead:
+        if not guest.host.dead:
             guest.destroy()
         raise
     return Life(guest, report, outside, time.monotonic() - start)

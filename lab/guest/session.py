@@ -1,90 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The guests that the tests look at, each of which lives once."""
+"""Hosts that are booted when a guest needs one, and guests that run on them."""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Callable
 
-from lab.host.errors import GuestDied, MachineDied, OrderFailed, RunError
-from lab.guest.known_bugs import TWICE, UNSENT, fault_in
+from lab.config import GuestSpec, HostSpec, Settings
 from lab.guest.diagnose import LOST_WAKEUP
-from lab.config import Host, Settings
-from lab.images.initramfs import make_images
-from lab.guest.scenario import Event, Life, live, save_and_restore
-from lab.host.host import RUN_LIMIT, Machine
-from lab.host.rundir import Run
 from lab.guest.guest import Guest
+from lab.guest.known_bugs import TWICE, UNSENT, fault_in
+from lab.guest.scenario import Life, Scenario, live, save_and_restore
+from lab.host.errors import GuestDied, HostDied, OrderFailed, RunError
+from lab.host.host import RUN_LIMIT, Host
+from lab.host.rundir import Run
+from lab.images.initramfs import Images, make_images
 
 LIVES = 5
-# That may die before we give up
-MACHINES = 3
+# So many may die before we give up
+HOSTS_LOST = 3
 
 
-@dataclass(frozen=True)
-class Case:
-    name: str
-    tsc_mode: str = ""
-    cmdline: str = ""
-    patched: bool = True
-    # The kernel has the lab's probes in it
-    probe: bool = False
-    kind: str = "pv"
-    # Guests see the invariant TSC, where the host has it
-    itsc: bool = False
-    # It has a vCPU for itself for so many ms, before all else
-    spin: int = 0
-    # In MiB
-    memory: int = 64
-    # It has a connection to dom0
-    network: bool = False
-    # Another Linux than that of the settings
-    linux: str = ""
+class Session:
+    """Boots a host when it is first needed, and another one if that has died.
 
-    def __str__(self) -> str:
-        return self.name
-
-    def repeat(self, settings: Settings) -> str:
-        """The command that shows this case again."""
-        words = ["./xen-lab boot", f"--kernel {self.linux or settings.kernel}"]
-        words.append(f"--xen {settings.xen.version}")
-        if self.kind != "pv":
-            words.append(f"--guest {self.kind}")
-        if self.tsc_mode:
-            words.append(f"--tsc-mode {self.tsc_mode}")
-        if self.cmdline:
-            words.append(f'--cmdline "{self.cmdline}"')
-        return " ".join(words)
-
-
-DEFAULT = Case("default")
-NATIVE = Case("native", "native")
-EMULATED = Case("always-emulate", "always_emulate")
-NATIVE_ON = Case("native-on", "native", "xen_tsc_reliable=on")
-# As vendors advise
-NAMED = Case("native-named", "native", "clocksource=tsc tsc=reliable")
-DEFAULT_OFF = Case("default-off", "", "xen_tsc_reliable=off")
-# The connection could only make worse what is measured of the others
-NONSENSE = Case("nonsense", "", "xen_tsc_reliable=maybe", network=True)
-PVH = Case("pvh", kind="pvh")
-OLD_DEFAULT = Case("old-default", patched=False)
-OLD_NATIVE = Case("old-native", "native", patched=False)
-
-# Have a kernel with the lab's probes use one of them
-COST, ORDER = (
-    f"kunit.enable=1 kunit.filter_glob=xen_probe.xen_probe_{name}"
-    for name in ("cost", "order")
-)
-
-PATCHED = (DEFAULT, NATIVE, EMULATED, NATIVE_ON, NAMED, DEFAULT_OFF, NONSENSE, PVH)
-
-
-class Results:
-    """Runs each case when it is first asked for, one after the other.
-
-    Use as a context manager: no machine outlives the block.  One that dies takes
-    the case down that it was at, and another one is there for those that follow.
+    Use as a context manager: no host outlives the block.
     """
 
     def __init__(
@@ -92,121 +33,115 @@ class Results:
         name: str,
         settings: Settings,
         tell: Callable[[str], None],
-        host: Host,
+        spec: HostSpec,
+        images: Images | None = None,
     ) -> None:
         self.tell = tell
-        self.images = make_images(settings.xen, settings.kernel)
+        self.images = images or make_images(settings.xen, settings.kernel)
         self.settings = settings
         self._name = name
-        self._host = host
-        self._lives: dict[Case, Life | RunError] = {}
-        self._machines: dict[str, Machine] = {}
+        self._spec = spec
+        self._hosts: dict[str, Host] = {}
         self._stacks: dict[str, contextlib.ExitStack] = {}
         self._stack = contextlib.ExitStack()
         # Kept, so that no later run prunes their logs
-        self._buried: list[Machine] = []
+        self._buried: list[Host] = []
 
-    def __enter__(self) -> Results:
+    def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def machine(self, kind: str = "pv") -> Machine:
-        """Where guests of this kind live, booted when it is first asked for."""
+    def host(self, kind: str = "pv") -> Host:
+        """Return the host of guests of this kind."""
         self._bury()
-        if kind not in self._machines:
-            run, host = Run(self._name), self._host.for_guests(kind)
-            machine = Machine(run, self.images, self.settings.unpatched, host)
+        if kind not in self._hosts:
+            run, spec = Run(self._name), self._spec.for_guests(kind)
+            host = Host(run, self.images, self.settings.unpatched, spec)
             stack = self._stack.enter_context(contextlib.ExitStack())
             self._stacks[kind] = stack
-            stack.enter_context(machine)
+            stack.enter_context(host)
             self.tell(f"booting Xen and dom0 under QEMU: {run.directory.name}")
-            self._machines[kind] = machine
-            machine.wait_boot()
-        machine = self._machines[kind]
+            self._hosts[kind] = host
+            host.wait_boot()
+        host = self._hosts[kind]
         # Others may have used it for long
-        machine.limit = machine.age + RUN_LIMIT
-        return machine
+        host.limit = host.age + RUN_LIMIT
+        return host
 
     def _bury(self) -> None:
-        for kind in [kind for kind, one in self._machines.items() if one.dead]:
+        for kind in [kind for kind, one in self._hosts.items() if one.dead]:
             self._stacks.pop(kind).close()
-            self._buried.append(self._machines.pop(kind))
+            self._buried.append(self._hosts.pop(kind))
 
-    def of(self, case: Case, event: Event = save_and_restore) -> Life:
-        if case not in self._lives:
-            self._bury()
-            if len(self._buried) == MACHINES:
-                raise MachineDied(f"{case} was not run: {MACHINES} machines have died")
-            self._lives[case] = self._run(case, event)
-        life = self._lives[case]
-        if isinstance(life, RunError):
-            raise life
+    def guest(self, spec: GuestSpec) -> Guest:
+        settings = self.settings
+        if spec.linux:
+            settings = replace(settings, kernel=spec.linux)
+        image = settings.image(patched=spec.patched, probe=spec.probe)
+        return Guest(self.host(spec.kind), spec, image, self.images.guest)
+
+    def run(
+        self,
+        spec: GuestSpec,
+        scenario: Scenario = save_and_restore,
+        *,
+        verbose: bool = False,
+    ) -> Life:
+        """Run a guest through a scenario; say how it went, or each of its steps.
+
+        An error takes down the guest, and the host if that has died. The next guest
+        gets another host, up to a limit.
+        """
+        self._bury()
+        if len(self._buried) == HOSTS_LOST:
+            raise HostDied(f"{spec} was not run: {HOSTS_LOST} hosts have died")
+        try:
+            life = self._live(spec, scenario, verbose)
+        except RunError as error:
+            self.tell(f"{spec}: lost: {str(error).splitlines()[0]}")
+            raise
+        report = life.report
+        if not verbose:
+            self.tell(
+                f"{spec}: {life.seconds:.0f} s, "
+                f"clocksource {report.fact('after.clocksource')}, "
+                f"clock_gettime {report.cost('vdso'):.0f} ns, "
+                f"Run /init after {report.run_init:.2f} s"
+            )
         return life
 
-    def guest(self, case: Case) -> Guest:
-        settings = self.settings
-        if case.linux:
-            settings = replace(settings, kernel=case.linux)
-        return Guest(
-            self.machine(case.kind),
-            case.name,
-            settings.image(patched=case.patched, probe=case.probe),
-            self.images.guest,
-            tsc_mode=case.tsc_mode,
-            cmdline=case.cmdline,
-            kind=case.kind,
-            itsc=case.itsc,
-            network=case.network,
-            memory=case.memory,
-        )
-
-    def _live(self, case: Case, event: Event) -> Life:
-        """A guest lives once more if others are at fault, even if it survives that."""
+    def _live(self, spec: GuestSpec, scenario: Scenario, verbose: bool) -> Life:
+        """Run it once more if others are at fault, even if it survives that."""
         lives = 1
         while True:
-            guest = self.guest(case)
+            guest = self.guest(spec)
             try:
-                life = live(guest, event, spin=case.spin, quiet=True)
+                life = live(guest, scenario, quiet=not verbose)
                 fault = fault_in(guest.said)
                 if lives == LIVES or fault != UNSENT:
                     return replace(life, lives=lives)
             except (GuestDied, OrderFailed) as error:
                 fault = fault_in(guest.said)
-                if case.kind == "pvh" and LOST_WAKEUP in str(error):
+                if spec.kind == "pvh" and LOST_WAKEUP in str(error):
                     fault = TWICE
                 if lives == LIVES or not fault:
                     raise
-            self.tell(f"{case}: once more, as {fault}")
+            self.tell(f"{spec}: once more, as {fault}")
             # One that has died early has said nothing
             if guest.log.path.exists():
                 guest.log.path.rename(guest.log.path.with_suffix(f".{lives}"))
             lives += 1
 
-    def _run(self, case: Case, event: Event) -> Life | RunError:
-        try:
-            life = self._live(case, event)
-        except RunError as error:
-            self.tell(f"{case}: lost: {str(error).splitlines()[0]}")
-            return error
-        report = life.report
-        self.tell(
-            f"{case}: {life.seconds:.0f} s, "
-            f"clocksource {report.fact('after.clocksource')}, "
-            f"clock_gettime {report.cost('vdso'):.0f} ns, "
-            f"Run /init after {report.run_init:.2f} s"
-        )
-        return life
 
-
-def explain(case: Case, life: Life, problems: list[str], repeat: str) -> str:
+def explain(spec: GuestSpec, life: Life, problems: list[str], repeat: str) -> str:
     """What a failed test prints."""
     records = life.report.grep(r"\bxen: |[Tt][Ss][Cc]|clocksource|sched_clock|witness")
     return "\n".join(
         [
             # pytest sums up by the first line
-            f"{case}: {problems[0]}",
+            f"{spec}: {problems[0]}",
             *(f"  {problem}" for problem in problems[1:]),
             "What the guest's kernel said of its clocks:",
             *(f"  | {record}" for record in records),

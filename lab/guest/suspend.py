@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from lab.host.errors import OrderFailed
-from lab.guest.scenario import TICKS, tick
+from lab.guest.scenario import TICKS, Scenario, Steps, tick
 from lab.host.network import Cable
-from lab.host.host import Machine
+from lab.host.host import Host
 from lab.base.kmsg import Tick
 from lab.guest.guest import Guest
 
@@ -42,7 +42,7 @@ class Nap:
 
 
 @dataclass
-class Cycles:
+class Cycles(Scenario):
     """Saved and restored again and again, while it is as busy as it can be."""
 
     number: int
@@ -54,7 +54,7 @@ class Cycles:
     early: list[Tick] = field(default_factory=list)
     late: list[Tick] = field(default_factory=list)
 
-    def __call__(self, guest: Guest) -> None:
+    def run(self, guest: Guest) -> None:
         # One that lives once more begins anew
         self.naps.clear()
         for ticks in (self.ticks, self.early, self.late):
@@ -96,32 +96,33 @@ class Cycles:
 
 
 @dataclass(frozen=True)
-class Tour:
+class Tour(Scenario):
     """From host to host, on each of which Xen's clock is another."""
 
-    machines: tuple[Machine, ...]
+    hosts: tuple[Host, ...]
 
-    def __call__(self, guest: Guest) -> None:
-        for number, machine in enumerate(self.machines):
+    def run(self, guest: Guest) -> None:
+        for number, host in enumerate(self.hosts):
             guest.save(share=True)
-            guest.move_to(machine)
+            guest.move_to(host)
             # No order is the same as the one before
             tick(guest, TICKS + number % 2)
 
 
-def fail(machine: Machine, command: str, said: str) -> None:
+def fail(host: Host, command: str, said: str) -> None:
     """For no other reason than the one that was made up."""
-    status, text = machine.order(command)
+    status, text = host.order(command)
     if not status or said not in text:
         raise OrderFailed(f"in dom0, '{command}' was to fail with '{said}':\n{text}")
 
 
+@Steps
 def failed_save(guest: Guest) -> None:
     """There is no room for it, as is found out when it is suspended already."""
     disk = "/run/small"
-    guest.machine.must(f"mkdir -p {disk} && mount -t tmpfs -o size=4m tmpfs {disk}")
-    fail(guest.machine, f"xl save {guest.name} {disk}/{guest.name}", "No space left")
-    guest.machine.must(f"umount {disk}")
+    guest.host.must(f"mkdir -p {disk} && mount -t tmpfs -o size=4m tmpfs {disk}")
+    fail(guest.host, f"xl save {guest.name} {disk}/{guest.name}", "No space left")
+    guest.host.must(f"umount {disk}")
     tick(guest, TICKS)
 
 
@@ -131,6 +132,7 @@ def idle(guest: Guest, usec: int) -> None:
     guest.wait_state("pausing")
 
 
+@Steps
 def migrate(guest: Guest) -> None:
     """Live, so not too busy: as its pages are tracked each write takes TCG long."""
     idle(guest, 100_000)
@@ -140,13 +142,13 @@ def migrate(guest: Guest) -> None:
 
 
 @dataclass(frozen=True)
-class ThereAndBack:
+class ThereAndBack(Scenario):
     """Live to another host, and back again: either is younger than the other."""
 
-    machine: Machine
+    host: Host
 
-    def __call__(self, guest: Guest) -> None:
-        cable = Cable(guest.machine, self.machine)
+    def run(self, guest: Guest) -> None:
+        cable = Cable(guest.host, self.host)
         cable.lay()
         idle(guest, 100_000)
         for number in range(2):
@@ -156,15 +158,16 @@ class ThereAndBack:
         idle(guest, 0)
 
 
+@Steps
 def failed_migration(guest: Guest) -> None:
     """The receiver dies when it has all of the guest, which goes on at the sender."""
     idle(guest, 100_000)
     receiver = "xl migrate-receive -e | head -n 1"
     fail(
-        guest.machine,
+        guest.host,
         f"xl migrate -s '' {guest.name} '{receiver}'",
         "resuming at sender",
     )
-    guest.machine.order(f"xl destroy {guest.name}--incoming")
+    guest.host.order(f"xl destroy {guest.name}--incoming")
     idle(guest, 0)
     tick(guest, TICKS)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lab.config import GuestSpec
 from lab.host.network import VIF
-from lab.host.host import Machine
+from lab.host.host import Host
 
 # A new vCPU of a PVH guest measures its delay loop, which on a busy machine fails
 # under TCG.  That it failed, any kernel prints with a stamp of long ago, as the
@@ -20,42 +21,29 @@ TAKE = (
 )
 
 
-def configure(
-    machine: Machine,
-    name: str,
-    kernel: Path,
-    initramfs: Path,
-    *,
-    kind: str,
-    tsc_mode: str,
-    cmdline: str,
-    itsc: bool,
-    network: bool,
-    vcpus: int,
-    memory: int,
-) -> str:
-    """Write xl's configuration; memory is in MiB.
+def configure(host: Host, spec: GuestSpec, kernel: Path, initramfs: Path) -> str:
+    """Write xl's configuration.
 
     The result is an order for dom0, to copy the images to where xl looks for them.
     """
     image, ramdisk = f"bzImage-{kernel.parent.name}", "guest.cpio.gz"
-    machine.run.add(kernel, image)
-    machine.run.add(initramfs, ramdisk)
-    extra = f"console=hvc0 {PVH_WORDS if kind == 'pvh' else ''} {cmdline}"
+    host.run.add(kernel, image)
+    host.run.add(initramfs, ramdisk)
+    extra = f"console=hvc0 {PVH_WORDS if spec.kind == 'pvh' else ''} {spec.cmdline}"
     config = [
-        f'name = "{name}"',
-        f'type = "{kind}"',
+        f'name = "{spec.name}"',
+        f'type = "{spec.kind}"',
         f'kernel = "/run/{image}"',
         f'ramdisk = "/run/{ramdisk}"',
         f'extra = "{" ".join(extra.split())}"',
-        f"memory = {memory}",
-        f"vcpus = {vcpus}",
+        f"memory = {spec.memory}",
+        f"vcpus = {spec.vcpus}",
     ]
-    if itsc or machine.host.itsc:
+    if spec.itsc or host.spec.itsc:
         config.append('cpuid = "host,invtsc=1"')
-    if network:
+    if spec.network:
         config.append(VIF)
-    if tsc_mode:
-        config.append(f'tsc_mode = "{tsc_mode}"')
-    machine.run.path(f"{name}.cfg").write_text("\n".join(config) + "\n")
+    if spec.tsc_mode:
+        config.append(f'tsc_mode = "{spec.tsc_mode}"')
+    host.run.path(f"{spec.name}.cfg").write_text("\n".join(config) + "\n")
     return " && ".join(TAKE.format(file) for file in (image, ramdisk))

@@ -30,21 +30,21 @@ class GuestDied(RunError):
     """This guest is lost, the machine may go on."""
 
 
-class MachineDied(RunError):
+class HostDied(RunError):
     """Nothing more can be done with this machine."""
 
 
-class XenDied(MachineDied):
+class XenDied(HostDied):
     pass
 
 
-class Dom0Died(MachineDied):
+class Dom0Died(HostDied):
     pass
 
 
-class QemuDied(MachineDied):
+class QemuDied(HostDied):
     pass
 
 
-class Hung(MachineDied):
+class Hung(HostDied):
     pass

@@ -20,13 +20,13 @@ from lab.host.errors import (
     Dom0Died,
     Hung,
     KERNEL_DEAD,
-    MachineDied,
+    HostDied,
     OrderFailed,
     QemuDied,
     XEN_DEAD,
     XenDied,
 )
-from lab.config import HOSTS, Host
+from lab.config import HOSTS, HostSpec
 from lab.images.initramfs import Images
 from lab.base.log import Log
 from lab.host.qmp import registers
@@ -44,7 +44,7 @@ YOUNGER = 120.0
 SETTLE = 1.5
 
 
-class Machine:
+class Host:
     """Use as a context manager: QEMU never outlives the block."""
 
     def __init__(
@@ -52,13 +52,13 @@ class Machine:
         run: Run,
         images: Images,
         dom0_kernel: Path,
-        host: Host = HOSTS["untrusted"],
+        spec: HostSpec = HOSTS["untrusted"],
         words: str = "",
     ) -> None:
         need("qemu-system-x86_64", "setpriv", "taskset")
         self.run = run
         self._symbols = images.symbols
-        self.host = host
+        self.spec = spec
         self.states: dict[int, str] = {}
         self.ticks: dict[int, list[Tick]] = {}
         self.gone = 0
@@ -72,9 +72,9 @@ class Machine:
         self._orders = 0
         self._rest = b""
         self._start = self._last_life = time.monotonic()
-        self._command = qemu_command(images, dom0_kernel, host, words)
+        self._command = qemu_command(images, dom0_kernel, spec, words)
 
-    def __enter__(self) -> Machine:
+    def __enter__(self) -> Host:
         self.run.path("qemu.sh").write_text(shlex.join(self._command) + "\n")
         self._agent_log = self.run.path("agent.log").open("w", buffering=1)
         with self.run.path("qemu.log").open("w") as errors:
@@ -194,7 +194,7 @@ class Machine:
         """Take in what happened; raise if something died or nothing happens."""
         try:
             self._poll(timeout)
-        except MachineDied:
+        except HostDied:
             self.give_up()
             raise
 
@@ -222,14 +222,14 @@ class Machine:
     @property
     def uptime(self) -> float:
         """For how many seconds Xen takes it to be up, about."""
-        return self.host.uptime + self.age
+        return self.spec.uptime + self.age
 
     @property
     def quiet(self) -> float:
         """For how many seconds nothing has happened."""
         return time.monotonic() - self._last_life
 
-    def wait(self, condition: Callable[[], bool], *others: Machine) -> None:
+    def wait(self, condition: Callable[[], bool], *others: Host) -> None:
         """These others must live, too."""
         while not condition():
             self.poll()
@@ -246,16 +246,16 @@ class Machine:
             raise
 
     def _wait_boot(self) -> None:
-        if self.host.uptime:
+        if self.spec.uptime:
             try:
-                set_uptime(self.run.directory, self._symbols, self.host.uptime)
+                set_uptime(self.run.directory, self._symbols, self.spec.uptime)
             except LabError:
                 # QEMU or Xen may have died, which explains it better
                 self.settle(self.console)
                 self._check_qemu()
                 raise
         self.wait(lambda: self.booted)
-        if self.host.tsc_reliable:
+        if self.spec.tsc_reliable:
             self._check_trust()
 
     def _check_trust(self) -> None:
@@ -263,12 +263,12 @@ class Machine:
         text = self.must("xl debug-keys s && xl dmesg | tail -n 20")
         if "TSC marked as reliable" not in text:
             raise LabError(
-                f"Xen does not trust the TSC of the host '{self.host.name}'",
+                f"Xen does not trust the TSC of the host '{self.spec.name}'",
                 hint="QEMU should have offered an invariant TSC. How it was started: "
                 f"{self.run.path('qemu.sh')}\nWhat it said is in qemu.log beside that.",
             )
 
-    def order(self, command: str, *others: Machine) -> tuple[int, str]:
+    def order(self, command: str, *others: Host) -> tuple[int, str]:
         """Run a shell command in dom0: its exit status and what it printed."""
         self._orders += 1
         order = f"{self._orders:03}"
@@ -289,7 +289,7 @@ class Machine:
         text = self.run.path(f"commands/{order}.out").read_text(errors="replace")
         return self._statuses[order], text
 
-    def must(self, command: str, *others: Machine) -> str:
+    def must(self, command: str, *others: Host) -> str:
         status, text = self.order(command, *others)
         if status:
             raise OrderFailed(

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from lab.host.qemu_args import CABLE, CARD
-from lab.host.host import Machine
+from lab.host.host import Host
 
 GUEST = "10.0.0.2"
 DOM0 = "10.0.0.1"
@@ -26,13 +26,13 @@ def listens(port: int) -> str:
     return f"netstat -ltn | grep -q ':{port} '"
 
 
-def serve(machine: Machine) -> None:
+def serve(host: Host) -> None:
     """From now on somebody in dom0 answers.
 
     The address is of no network: else dom0 takes what is for a guest that sleeps, and
     so has no interface, for its own, knows no such connection, and resets it.
     """
-    machine.must(
+    host.must(
         f"{listens(ECHO)} || {{ ip addr add {DOM0}/32 dev lo && ip link set lo up && "
         f"{{ nc -ll -p {ECHO} -e cat > /dev/null 2>&1 & }}; }} && "
         f"until {listens(ECHO)}; do usleep 10000; done"
@@ -43,8 +43,8 @@ def serve(machine: Machine) -> None:
 class Cable:
     """Joins two hosts, at whose home end dom0 serves the guest, wherever that is."""
 
-    home: Machine
-    away: Machine
+    home: Host
+    away: Host
 
     def lay(self) -> None:
         """Again where it was laid before: one of them may be another machine by now."""
@@ -63,17 +63,17 @@ class Cable:
             "sysctl -w net.ipv4.ip_forward=1 net.ipv4.conf.all.proxy_arp=1"
         )
 
-    def receive(self, machine: Machine) -> str:
+    def receive(self, host: Host) -> str:
         """It takes in a guest; by this command the other one can send it.
 
         It is not nc that carries the data, as that of busybox does so in small pieces,
         nor cat, which keeps the pipe to xl locked while it waits for the network.
         """
         receiver = "xl migrate-receive -e 2> /share/receive.log"
-        machine.must(
+        host.must(
             f"nc -l -p {MIGRATION} -e sh -c '{receiver}' > /dev/null 2>&1 & "
             f"until {listens(MIGRATION)}; do usleep 10000; done"
         )
-        address = HOME if machine is self.home else AWAY
+        address = HOME if host is self.home else AWAY
         both_ways = 'sh -c "dd bs=64k <&3 & dd bs=64k >&4"'
         return f"exec 3<&0 4>&1; nc {address} {MIGRATION} -e {both_ways}"

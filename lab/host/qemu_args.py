@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from lab.host.gdb import SOCKET
-from lab.config import Host
+from lab.config import HostSpec
 from lab.images.initramfs import Images
 from lab.host.qmp import SOCKET as QMP_SOCKET
 
@@ -27,7 +27,7 @@ INVARIANT_TSC = "invtsc=on,x-force-features=on"
 pins = itertools.cycle(sorted(os.sched_getaffinity(0)))
 
 
-def pinned(host: Host) -> list[str]:
+def pinned(spec: HostSpec) -> list[str]:
     """Keeps QEMU's threads on one of our CPUs, where that does not make it slower.
 
     SVM makes QEMU lose interrupts: where it enters a guest and leaves it, it changes
@@ -36,33 +36,33 @@ def pinned(host: Host) -> list[str]:
     next one.  When that was Xen's timer, there is none.  On one CPU the two
     instructions come one after the other.
     """
-    return [] if host.cpus > 1 else ["taskset", "-c", str(next(pins))]
+    return [] if spec.cpus > 1 else ["taskset", "-c", str(next(pins))]
 
 
-def accelerator(host: Host) -> list[str]:
+def accelerator(spec: HostSpec) -> list[str]:
     """With icount an instruction takes 1 ns, and TSC and clock count those."""
-    if not host.tsc_khz:
+    if not spec.tsc_khz:
         return ["-accel", "tcg,thread=multi"]
-    assert host.tsc_khz == 1_000_000, "QEMU has no other frequency to offer"
-    sleep = "off" if host.counted else "on"
+    assert spec.tsc_khz == 1_000_000, "QEMU has no other frequency to offer"
+    sleep = "off" if spec.counted else "on"
     return ["-accel", "tcg,thread=single", "-icount", f"shift=0,sleep={sleep}"]
 
 
-def debugger(host: Host) -> list[str]:
+def debugger(spec: HostSpec) -> list[str]:
     """A stub that gdb's protocol is spoken to; the machine waits for it."""
-    if not host.uptime:
+    if not spec.uptime:
         return []
     path = f"socket,id=gdb,path={SOCKET},server=on,wait=off"
     return ["-chardev", path, "-gdb", "chardev:gdb", "-S"]
 
 
-def network_card(host: Host) -> list[str]:
+def network_card(spec: HostSpec) -> list[str]:
     """Ethernet over two sockets; the other host's is a link, made when it is there.
 
     Without vectors of its own: Xen loses an MSI that QEMU sends while it is moved to
     another CPU ("No irq handler for vector"), and the card's driver waits for ever.
     """
-    if not host.wired:
+    if not spec.wired:
         return []
     ends = f"local.type=unix,local.path={CARD},remote.type=unix,remote.path={CABLE}"
     card = f"virtio-net-pci,netdev=cable,host_mtu={MTU},vectors=0,romfile="
@@ -70,17 +70,17 @@ def network_card(host: Host) -> list[str]:
 
 
 def qemu_command(
-    images: Images, dom0_kernel: Path, host: Host, words: str = ""
+    images: Images, dom0_kernel: Path, spec: HostSpec, words: str = ""
 ) -> list[str]:
     """The words are for dom0's command line."""
     dom0 = " ".join([str(dom0_kernel), "console=hvc0", *words.split()])
     return [
         # The kernel kills QEMU with us, however we end; -no-reboot ends it with Xen
-        *("setpriv", "--pdeathsig", "KILL", "--", *pinned(host)),
+        *("setpriv", "--pdeathsig", "KILL", "--", *pinned(spec)),
         "qemu-system-x86_64",
-        *accelerator(host),
-        *("-smp", str(host.cpus), "-m", "2048", "-machine", "q35"),
-        *("-cpu", f"{CPU},{INVARIANT_TSC}" if host.tsc_reliable else CPU),
+        *accelerator(spec),
+        *("-smp", str(spec.cpus), "-m", "2048", "-machine", "q35"),
+        *("-cpu", f"{CPU},{INVARIANT_TSC}" if spec.tsc_reliable else CPU),
         *("-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"),
         *("-kernel", str(images.xen)),
         "-append",
@@ -91,6 +91,6 @@ def qemu_command(
         *("-fsdev", "local,id=share,path=.,security_model=none"),
         *("-device", "virtio-9p-pci,fsdev=share,mount_tag=share"),
         *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
-        *network_card(host),
-        *debugger(host),
+        *network_card(spec),
+        *debugger(spec),
     ]

@@ -23,9 +23,9 @@ from lab.commands.bench import (
     TSC,
     Measured,
 )
-from lab.guest.session import Case, Results
+from tests.lives import Lives
 from lab.base.common import BUILD
-from lab.config import COUNTED
+from lab.config import COUNTED, GuestSpec
 from lab.config import Settings
 from tests.tree import KERNEL, run
 from lab.guest.report import USING_TSC, Report
@@ -41,23 +41,23 @@ FROZEN = 4
 @pytest.fixture(scope="module", name="measured")
 def fixture_measured(
     settings: Settings, tell: Callable[[str], None]
-) -> Iterator[dict[Case, Measured]]:
+) -> Iterator[dict[GuestSpec, Measured]]:
     measured = {}
-    with Results("cost", settings, tell, COUNTED) as results:
+    with Lives("cost", settings, tell, COUNTED) as session:
         for case in (*CASES, *AGAIN.values()):
-            measured[case] = Measured(results, case)
+            measured[case] = Measured(session, case)
             costs = measured[case].cycles.items()
             texts = [f"{clock}() {cost:.1f}" for clock, cost in costs]
             tell(f"{case}: instructions of {', '.join(texts)}")
     yield measured
 
 
-def test_it_is_exact(measured: dict[Case, Measured]) -> None:
+def test_it_is_exact(measured: dict[GuestSpec, Measured]) -> None:
     assert measured[TSC].cycles == measured[AGAIN[TSC]].cycles
     assert measured[TSC].cycles.keys() == {"sched_clock", "local_clock"}
 
 
-def test_half_the_instructions(measured: dict[Case, Measured]) -> None:
+def test_half_the_instructions(measured: dict[GuestSpec, Measured]) -> None:
     """What local_clock() adds to sched_clock() is the core's, and stays."""
     new, old = measured[TSC].cycles, measured[OLD].cycles
     assert new["sched_clock"] <= MOST
@@ -66,13 +66,13 @@ def test_half_the_instructions(measured: dict[Case, Measured]) -> None:
     assert new["local_clock"] <= new["sched_clock"] + added
 
 
-def test_the_pvclock_costs_no_more(measured: dict[Case, Measured]) -> None:
+def test_the_pvclock_costs_no_more(measured: dict[GuestSpec, Measured]) -> None:
     """But for the question whether the clock is frozen."""
     new, old = measured[PVCLOCK].cycles, measured[OLD].cycles
     assert new["sched_clock"] <= old["sched_clock"] + FROZEN
 
 
-def test_an_emulated_tsc_costs_no_more(measured: dict[Case, Measured]) -> None:
+def test_an_emulated_tsc_costs_no_more(measured: dict[GuestSpec, Measured]) -> None:
     """Most of that is Xen's: the instruction traps, whoever reads which clock."""
     for clock, cost in measured[EMULATED].cycles.items():
         assert cost <= measured[OLD_EMULATED].cycles[clock]
@@ -80,7 +80,7 @@ def test_an_emulated_tsc_costs_no_more(measured: dict[Case, Measured]) -> None:
 
 @pytest.mark.parametrize("case", AGAIN, ids=str)
 def test_the_change_of_source_is_continuous(
-    measured: dict[Case, Measured], case: Case
+    measured: dict[GuestSpec, Measured], case: GuestSpec
 ) -> None:
     """The first is stamped by the pvclock.  What dom0 takes in between, which is some
     ms once in a while, it does not take in two boots; a step would be in both.

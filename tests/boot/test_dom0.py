@@ -13,10 +13,10 @@ import pytest
 from lab.checks.policy import expect_dom0
 from lab.config import HOSTS
 from lab.images.initramfs import make_images
-from lab.checks.kselftest import judge_tap
-from lab.checks.xen_clock import judge_dom0
+from lab.checks.kselftest import check_tap
+from lab.checks.xen_clock import check_dom0
 from lab.images.kernel import tree_of
-from lab.host.host import Machine
+from lab.host.host import Host
 from lab.base.kmsg import Record
 from lab.host.rundir import Run
 from lab.config import Settings
@@ -42,15 +42,15 @@ class Dom0:
         return Report(kmsg=[record for record in records if record])
 
 
-def boot(settings: Settings, host: str) -> Dom0:
+def boot(settings: Settings, name: str) -> Dom0:
     images = make_images(settings.xen, settings.kernel)
-    with Machine(Run("dom0"), images, settings.patched, HOSTS[host]) as machine:
-        machine.wait_boot()
+    with Host(Run("dom0"), images, settings.patched, HOSTS[name]) as host:
+        host.wait_boot()
         return Dom0(
-            machine.must("dmesg"),
-            machine.must("cat /proc/cpuinfo"),
-            machine.must("xen-clock --json"),
-            machine.must("tsc-selftest"),
+            host.must("dmesg"),
+            host.must("cat /proc/cpuinfo"),
+            host.must("xen-clock --json"),
+            host.must("tsc-selftest"),
         )
 
 
@@ -93,5 +93,5 @@ def test_the_kernels_own_checks(dom0: tuple[str, Dom0], settings: Settings) -> N
 
 def test_the_programs_agree(dom0: tuple[str, Dom0]) -> None:
     host, seen = dom0
-    assert not judge_dom0(seen.told, host, "kernel")
-    assert not judge_tap(seen.tap, 0), seen.tap
+    assert not check_dom0(seen.told, host, "kernel")
+    assert not check_tap(seen.tap, 0), seen.tap

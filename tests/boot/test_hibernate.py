@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import pytest
 
-from lab.checks import clocks as judge, demotion as judge_life
-from lab.guest.session import Case, Results, explain
-from lab.checks.hibernate import judge_hibernation, jump
+from lab.checks import clocks, demotion, policy
+from lab.config import GuestSpec
+from lab.guest.session import explain
+from tests.lives import Lives
+from lab.checks.suspend import check_hibernation, jump
 from lab.guest.scenario import hibernate
 from lab.images.kernel import refuses_image
 from tests.tree import KERNEL, repeat_test
 
 DISK = "ramdisk_size=98304"
-TSC = Case("hibernate-tsc", "", DISK, kind="pvh", memory=256)
-PVCLOCK = Case("hibernate-pvclock", "native", DISK, kind="pvh", memory=256)
-OLD = Case("old-hibernate", "native", DISK, kind="pvh", memory=256, patched=False)
+TSC = GuestSpec("hibernate-tsc", "", DISK, kind="pvh", memory=256)
+PVCLOCK = GuestSpec("hibernate-pvclock", "native", DISK, kind="pvh", memory=256)
+OLD = GuestSpec("old-hibernate", "native", DISK, kind="pvh", memory=256, patched=False)
 
 
 @pytest.fixture(autouse=True)
@@ -28,23 +30,23 @@ def fixture_reads_images() -> None:
 
 
 @pytest.mark.parametrize("case", (TSC, PVCLOCK), ids=str)
-def test_the_clock_continues(results: Results, case: Case) -> None:
-    life = results.of(case, hibernate)
+def test_the_clock_continues(session: Lives, case: GuestSpec) -> None:
+    life = session.of(case, hibernate)
     problems = [
-        *judge.judge_kind(life.report, "pvh"),
-        *judge.judge_printk(life.report),
-        *judge.judge_clocks(life.report, suspended=False),
-        *judge.judge_trouble(life.report),
-        *judge_life.judge_ticks(life),
-        *judge_hibernation(life),
+        *policy.check_kind(life.report, "pvh"),
+        *clocks.check_printk(life.report),
+        *clocks.check_clocks(life.report, suspended=False),
+        *clocks.check_trouble(life.report),
+        *demotion.check_ticks(life),
+        *check_hibernation(life),
     ]
     if case is TSC:
-        problems += judge_life.judge_still_reliable(life.report, 1)
+        problems += demotion.check_still_reliable(life.report, 1)
     if problems:
         repeat = repeat_test("hibernate", case)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)
 
 
-def test_without_the_series_it_jumps(results: Results) -> None:
+def test_without_the_series_it_jumps(session: Lives) -> None:
     """If this fails, the test above shows nothing."""
-    assert jump(results.of(OLD, hibernate)) > 0.8
+    assert jump(session.of(OLD, hibernate)) > 0.8

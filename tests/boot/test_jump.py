@@ -6,13 +6,15 @@ from __future__ import annotations
 import pytest
 
 from lab.checks import (
-    clocks as judge,
-    trace_events as judge_events,
-    demotion as judge_life,
-    kselftest as judge_selftest,
-    sysfs as judge_sysfs,
+    clocks,
+    trace_events,
+    demotion,
+    kselftest,
+    sysfs,
 )
-from lab.guest.session import Case, Results, explain
+from lab.config import GuestSpec
+from lab.guest.session import explain
+from tests.lives import Lives
 from lab.guest.scenario import Choose, Jump, Life
 from tests.tree import repeat_test
 
@@ -37,13 +39,13 @@ VENDORS = "clocksource=tsc tsc=reliable"
 MARKING = "xen: sched_clock: marking unstable, as the xen clocksource is used"
 
 
-def check(case: Case, life: Life, problems: list[str]) -> None:
+def check(case: GuestSpec, life: Life, problems: list[str]) -> None:
     report = life.report
     problems += [
-        *judge_life.judge_ticks(life),
-        *judge.judge_printk(report),
-        *judge.judge_clocks(report, suspended=False),
-        *judge.judge_trouble(report),
+        *demotion.check_ticks(life),
+        *clocks.check_printk(report),
+        *clocks.check_clocks(report, suspended=False),
+        *clocks.check_trouble(report),
     ]
     if problems:
         repeat = repeat_test("jump", case)
@@ -51,19 +53,19 @@ def check(case: Case, life: Life, problems: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", JUMPS)
-def test_a_jump_is_noticed(older: Results, name: str) -> None:
+def test_a_jump_is_noticed(older: Lives, name: str) -> None:
     jump = JUMPS[name]
     seconds = jump.ns // SECOND
     least, most = ((seconds + more) * SECOND for more in (-1, 1))
-    case = Case(name)
+    case = GuestSpec(name)
     life = older.of(case, jump)
     problems = [
-        *judge_life.judge_demoted(life.report, f"moved apart by {shown(seconds)} ms"),
-        *judge_life.judge_jump(life.report, jump.ns),
-        *judge_life.judge_standstill(life),
-        *judge_sysfs.judge_sysfs(life.report),
-        *judge_selftest.judge_selftest(life.report, patched=True),
-        *judge_events.judge_traced_demotions(life.report, least, most),
+        *demotion.check_demoted(life.report, f"moved apart by {shown(seconds)} ms"),
+        *demotion.check_jump(life.report, jump.ns),
+        *demotion.check_standstill(life),
+        *sysfs.check_sysfs(life.report),
+        *kselftest.check_selftest(life.report, patched=True),
+        *trace_events.check_traced_demotions(life.report, least, most),
     ]
     check(case, life, problems)
 
@@ -76,9 +78,9 @@ def shown(seconds: int) -> str:
 
 
 @pytest.mark.parametrize("name", STANDSTILLS)
-def test_without_the_series_time_stands_still(older: Results, name: str) -> None:
+def test_without_the_series_time_stands_still(older: Lives, name: str) -> None:
     """As vendors advise.  If this fails, the tests above show nothing."""
-    guest = older.guest(Case(f"old-{name}", "", VENDORS, patched=False))
+    guest = older.guest(GuestSpec(f"old-{name}", "", VENDORS, patched=False))
     jump = JUMPS[name]
     jump.create(guest)
     guest.wait_state("up")
@@ -86,38 +88,38 @@ def test_without_the_series_time_stands_still(older: Results, name: str) -> None
     guest.wait_state("ready")
     guest.phase("tick 9")
     jump.move(guest)
-    guest.machine.must("sleep 6")
+    guest.host.must("sleep 6")
     # One may have been on its way; a clock that runs would have sent three
     assert sum(tick.at > guest.unpaused for tick in guest.ticks) <= 1
     guest.destroy()
 
 
-def test_ticks_that_come_together(older: Results) -> None:
+def test_ticks_that_come_together(older: Lives) -> None:
     """As of a guest that could not run for long: Xen's store tells of a node once."""
-    machine = older.machine()
+    host = older.host()
     ticks = {n: f"/local/domain/99/data/tick/{n} 'tick {n} {n} {n}'" for n in range(4)}
-    machine.must(f"xenstore-write {' '.join(ticks.values())}")
-    machine.wait(lambda: len(machine.ticks.get(99, [])) == len(ticks))
-    assert [tick.monotonic * 1e9 for tick in machine.ticks[99]] == list(ticks)
-    machine.must("xenstore-rm /local/domain/99")
+    host.must(f"xenstore-write {' '.join(ticks.values())}")
+    host.wait(lambda: len(host.ticks.get(99, [])) == len(ticks))
+    assert [tick.monotonic * 1e9 for tick in host.ticks[99]] == list(ticks)
+    host.must("xenstore-rm /local/domain/99")
 
 
-def test_a_pause_is_no_jump(older: Results) -> None:
-    case = Case("pause", "", NO_WATCHDOGS)
+def test_a_pause_is_no_jump(older: Lives) -> None:
+    case = GuestSpec("pause", "", NO_WATCHDOGS)
     life = older.of(case, Jump(0, PAUSE_SECONDS))
     check(
         case,
         life,
         [
-            *judge_life.judge_still_reliable(life.report, 0),
-            *judge_life.judge_jump(life.report, 0),
+            *demotion.check_still_reliable(life.report, 0),
+            *demotion.check_jump(life.report, 0),
         ],
     )
 
 
-def test_another_clocksource_by_hand(older: Results) -> None:
+def test_another_clocksource_by_hand(older: Lives) -> None:
     """sched_clock stays on a TSC that is good, but not as a stable clock."""
-    case = Case("by-hand")
+    case = GuestSpec("by-hand")
     life = older.of(case, Choose("xen"))
     report = life.report
     problems = []
@@ -128,7 +130,7 @@ def test_another_clocksource_by_hand(older: Results) -> None:
         )
     if report.fact("after.clocksource") != "xen":
         problems.append("the clocksource was not changed")
-    ours, cores = (report.grep(text) for text in (MARKING, judge_life.CORE_BLAMES))
+    ours, cores = (report.grep(text) for text in (MARKING, demotion.CORE_BLAMES))
     if not ours or not cores or ours[0].sequence > cores[0].sequence:
         problems.append(f"'{MARKING}' is not said before the core speaks")
     check(case, life, problems)

@@ -6,18 +6,17 @@ dom0 and all other tests have the kernel that KERNEL= names.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from lab.commands.boot import judge_all
-from lab.guest.session import Case, Results, explain
-from lab.checks.kselftest import judge_selftest
-from lab.checks.sysfs import judge_sysfs
+from lab.commands.boot import problems_with
+from lab.config import GuestSpec
+from lab.guest.session import explain
+from tests.lives import Lives
+from lab.checks.sysfs import check_sysfs
 from tests.tree import KERNEL, KERNELS, each_built
 
 CASES = [
-    each_built(kernel, Case(f"linux-{kernel}-{kind}", kind=kind, linux=kernel))
+    each_built(kernel, GuestSpec(f"linux-{kernel}-{kind}", kind=kind, linux=kernel))
     for kernel in KERNELS
     if kernel != KERNEL
     for kind in ("pv", "pvh")
@@ -25,16 +24,13 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_another_kernel(results: Results, case: Case) -> None:
-    life = results.of(case)
-    _, problems = judge_all(life, replace(results.settings, guest=case.kind))
-    problems += [
-        *judge_sysfs(life.report),
-        *judge_selftest(life.report, patched=True),
-    ]
+def test_another_kernel(session: Lives, case: GuestSpec) -> None:
+    life = session.of(case)
+    problems = problems_with(case, life, session.settings)
+    problems += check_sysfs(life.report)
     release = life.report.fact("before.linux")
     if not release.startswith(f"{case.linux}."):
         problems.append(f"this is Linux {release}")
     if problems:
-        repeat = case.repeat(results.settings)
+        repeat = case.repeat(session.settings)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)

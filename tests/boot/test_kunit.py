@@ -7,7 +7,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from lab.guest.session import Case, Results
+from lab.config import GuestSpec
+from tests.lives import Lives
 from lab.base.common import BUILD
 from tests.tree import KERNEL, TREE, run
 
@@ -18,7 +19,7 @@ SUITES = {
     "xen_sched_clock": 28,
 }
 
-GUEST = Case("kunit", "", "kunit.enable=1")
+GUEST = GuestSpec("kunit", "", "kunit.enable=1")
 
 
 # This case calls what only a guest of Xen has
@@ -61,8 +62,8 @@ def test_without_xen(tmp_path: Path) -> None:
     check(log, tmp_path / "result.json", NEED_XEN)
 
 
-def test_in_a_guest(results: Results, tmp_path: Path) -> None:
-    life = results.of(GUEST)
+def test_in_a_guest(session: Lives, tmp_path: Path) -> None:
+    life = session.of(GUEST)
     log = tmp_path / "kunit-guest.log"
     log.write_text("".join(f"{record.text}\n" for record in life.report.kmsg))
     check(log, tmp_path / "result.json", set())

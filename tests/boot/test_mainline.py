@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab.guest.session import Case, Results
+from lab.config import GuestSpec
+from tests.lives import Lives
 
 SWITCHED = re.compile(r"clocksource: Switched to clocksource (\S+)")
 STABLE = re.compile(r"sched_clock: Marking (stable|unstable)")
@@ -41,9 +42,9 @@ class Decision:
     reasons: list[str]
 
 
-def decided(results: Results, case: Case) -> Decision:
+def decided(session: Lives, case: GuestSpec) -> Decision:
     """Boot a guest and read from its log which clocks it uses."""
-    guest = results.guest(case)
+    guest = session.guest(case)
     guest.create()
     guest.wait_state("up")
     guest.shutdown()
@@ -56,10 +57,12 @@ def decided(results: Results, case: Case) -> Decision:
 
 
 @pytest.mark.parametrize(("mode", "cmdline"), DECIDED, ids=lambda word: word or "-")
-def test_decisions(results: Results, mode: str, cmdline: str) -> None:
+def test_decisions(session: Lives, mode: str, cmdline: str) -> None:
     number = list(DECIDED).index((mode, cmdline))
-    new = decided(results, Case(f"decide-{number}", mode, cmdline))
-    old = decided(results, Case(f"old-decide-{number}", mode, cmdline, patched=False))
+    new = decided(session, GuestSpec(f"decide-{number}", mode, cmdline))
+    old = decided(
+        session, GuestSpec(f"old-decide-{number}", mode, cmdline, patched=False)
+    )
     assert (new.clocksource, old.clocksource) == DECIDED[mode, cmdline], (new, old)
     if old.clocksource == TSC:
         assert new.clocksource == TSC, "the series takes the TSC away"

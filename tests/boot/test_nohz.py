@@ -11,16 +11,18 @@ import re
 
 import pytest
 
-from lab.guest.session import Case, Results, explain
+from lab.config import GuestSpec
+from lab.guest.session import explain
+from tests.lives import Lives
 from lab.guest.scenario import Life
 from tests.tree import repeat_test
 
 MSEC = 4000
 NOHZ = "nohz_full=1"
-STABLE = Case("nohz-tsc", "", NOHZ, spin=MSEC)
-UNSTABLE = Case("nohz-pvclock", "native", NOHZ, spin=MSEC)
-TICKING = Case("tick-pvclock", "native", spin=MSEC)
-OLD = Case("old-nohz", "native", NOHZ, spin=MSEC, patched=False)
+STABLE = GuestSpec("nohz-tsc", "", NOHZ, spin=MSEC)
+UNSTABLE = GuestSpec("nohz-pvclock", "native", NOHZ, spin=MSEC)
+TICKING = GuestSpec("tick-pvclock", "native", spin=MSEC)
+OLD = GuestSpec("old-nohz", "native", NOHZ, spin=MSEC, patched=False)
 
 TICKS = MSEC // 4
 # A clock that waits for the remote tick stands still for a second
@@ -49,8 +51,8 @@ def judge(life: Life) -> list[str]:
 
 
 @pytest.mark.parametrize("case", (STABLE, UNSTABLE, TICKING, OLD), ids=str)
-def test_time_continues(results: Results, case: Case) -> None:
-    life = results.of(case)
+def test_time_continues(session: Lives, case: GuestSpec) -> None:
+    life = session.of(case)
     problems = judge(life)
     if problems:
         repeat = repeat_test("nohz", case)
@@ -58,8 +60,8 @@ def test_time_continues(results: Results, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", (STABLE, OLD), ids=str)
-def test_a_stable_clock_needs_no_tick(results: Results, case: Case) -> None:
-    report = results.of(case).report
+def test_a_stable_clock_needs_no_tick(session: Lives, case: GuestSpec) -> None:
+    report = session.of(case).report
     assert report.fact("before.stable") == "1"
     # Linux 6.1 does not in PV guests
     if refusals := report.grep("NO_HZ: Can't run full dynticks"):
@@ -68,7 +70,7 @@ def test_a_stable_clock_needs_no_tick(results: Results, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", (UNSTABLE, TICKING), ids=str)
-def test_an_unstable_clock_keeps_the_tick(results: Results, case: Case) -> None:
-    report = results.of(case).report
+def test_an_unstable_clock_keeps_the_tick(session: Lives, case: GuestSpec) -> None:
+    report = session.of(case).report
     assert report.fact("before.stable") == "0"
     assert int(report.fact("spin.timers")) > TICKS / 20

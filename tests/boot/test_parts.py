@@ -5,30 +5,32 @@ from __future__ import annotations
 
 import pytest
 
-from lab.checks import clocks as judge, demotion as judge_life
-from lab.guest.session import ORDER, Case, Results, explain
+from lab.checks import clocks, demotion
+from lab.config import ORDER, GuestSpec
+from lab.guest.session import explain
+from tests.lives import Lives
 from lab.guest.scenario import Jump, Life, Skew, Traced, save_and_restore
-from tests.boot.test_window import judge_frozen
+from tests.boot.test_window import check_frozen
 from tests.tree import KERNEL, repeat_test
 
 SECOND = 1_000_000_000
 VENDORS = "clocksource=tsc tsc=reliable"
-FIXES = Case("fixes", "", ORDER, probe=True, linux=f"{KERNEL}-fixes")
-JUMPED = Case("watchdog-jump", "", VENDORS, linux=f"{KERNEL}-watchdog")
-SKEWED = Case("watchdog-skew", "", VENDORS, kind="pvh", linux=f"{KERNEL}-watchdog")
+FIXES = GuestSpec("fixes", "", ORDER, probe=True, linux=f"{KERNEL}-fixes")
+JUMPED = GuestSpec("watchdog-jump", "", VENDORS, linux=f"{KERNEL}-watchdog")
+SKEWED = GuestSpec("watchdog-skew", "", VENDORS, kind="pvh", linux=f"{KERNEL}-watchdog")
 # More than what is tolerated of a TSC that only the administrator calls reliable
 SKEW_USEC = 800_000
 MARKED = r"^xen: TSC marked unstable: TSC and pvclock moved apart by (-?\d+) ms$"
 
 
-def check(case: Case, life: Life, problems: list[str]) -> None:
-    problems += [*judge.judge_printk(life.report), *judge.judge_trouble(life.report)]
+def check(case: GuestSpec, life: Life, problems: list[str]) -> None:
+    problems += [*clocks.check_printk(life.report), *clocks.check_trouble(life.report)]
     if problems:
         repeat = repeat_test("parts", case)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)
 
 
-def judge_state(life: Life, clocksource: str, stable: str) -> list[str]:
+def check_state(life: Life, clocksource: str, stable: str) -> list[str]:
     """The clocksource at the end, and whether sched_clock counts as stable."""
     expected = {"after.clocksource": clocksource, "after.stable": stable}
     return [
@@ -38,21 +40,21 @@ def judge_state(life: Life, clocksource: str, stable: str) -> list[str]:
     ]
 
 
-def test_fixes(results: Results) -> None:
+def test_fixes(session: Lives) -> None:
     """No stamp of the suspend is wrong, and nothing else differs from mainline."""
-    life = results.of(FIXES, Traced("local", save_and_restore))
+    life = session.of(FIXES, Traced("local", save_and_restore))
     problems = [
-        *judge_frozen(life),
-        *judge.judge_suspend(life.report),
-        *judge.judge_clocks(life.report, suspended=True),
-        *judge_state(life, "xen", "1"),
+        *check_frozen(life),
+        *clocks.check_suspend(life.report),
+        *clocks.check_clocks(life.report, suspended=True),
+        *check_state(life, "xen", "1"),
     ]
     if life.report.grep("^xen: TSC|xen: sched_clock"):
         problems.append("the kernel speaks of the TSC, which is of a later part")
     check(FIXES, life, problems)
 
 
-def judge_marked(life: Life, milliseconds: int) -> list[str]:
+def check_marked(life: Life, milliseconds: int) -> list[str]:
     """The watchdog has spoken once, of about so much in either direction."""
     found = life.report.grep(MARKED)
     if len(found) != 1:
@@ -64,17 +66,17 @@ def judge_marked(life: Life, milliseconds: int) -> list[str]:
 
 
 @pytest.mark.parametrize("case", (JUMPED, SKEWED), ids=str)
-def test_watchdog(results: Results, older: Results, case: Case) -> None:
+def test_watchdog(session: Lives, older: Lives, case: GuestSpec) -> None:
     """A guest as vendors advise survives a jump, and notices a skew."""
     if case is JUMPED:
         life, milliseconds = older.of(case, Jump(-15 * SECOND)), 15_000
     else:
-        life, milliseconds = results.of(case, Skew(-SKEW_USEC)), SKEW_USEC // 1000
+        life, milliseconds = session.of(case, Skew(-SKEW_USEC)), SKEW_USEC // 1000
     problems = [
-        *judge_marked(life, milliseconds),
-        *judge_life.judge_ticks(life),
-        *judge.judge_clocks(life.report, suspended=False),
+        *check_marked(life, milliseconds),
+        *demotion.check_ticks(life),
+        *clocks.check_clocks(life.report, suspended=False),
         # As in mainline sched_clock counts as stable on the xen clocksource
-        *judge_state(life, "xen", "1"),
+        *check_state(life, "xen", "1"),
     ]
     check(case, life, problems)

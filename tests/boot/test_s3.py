@@ -9,7 +9,7 @@ import pytest
 
 from lab.config import HOSTS
 from lab.images.initramfs import make_images
-from lab.host.host import Machine
+from lab.host.host import Host
 from lab.host.qmp import Qmp
 from lab.host.rundir import Run
 from lab.base.kmsg import Record
@@ -22,28 +22,28 @@ STEP_LIMIT = 60.0
 AWAKE = "PM: suspend exit"
 
 
-def sleep(machine: Machine) -> None:
+def sleep(host: Host) -> None:
     """What dom0 has from the host by 9p is gone afterwards: its console is left."""
-    with Qmp(machine.run.directory) as monitor:
-        machine.must("(sleep 1; echo mem > /sys/power/state) > /dev/null 2>&1 &")
+    with Qmp(host.run.directory) as monitor:
+        host.must("(sleep 1; echo mem > /sys/power/state) > /dev/null 2>&1 &")
         monitor.wait("SUSPEND", STEP_LIMIT)
         time.sleep(ASLEEP)
         monitor.command("system_wakeup")
         monitor.wait("WAKEUP", STEP_LIMIT)
         # What is kept of a machine that hangs
         assert "CPU#0" in monitor.people("info registers -a")
-    machine.wait(lambda: any(AWAKE in line for line in machine.console.lines))
+    host.wait(lambda: any(AWAKE in line for line in host.console.lines))
     # What a work item has to say
-    machine.settle(machine.console)
+    host.settle(host.console)
 
 
-def lived(settings: Settings, host: str, words: str = "") -> Report:
+def lived(settings: Settings, name: str, words: str = "") -> Report:
     """The log of a dom0 that was suspended once."""
     images = make_images(settings.xen, settings.kernel)
-    with Machine(Run("s3"), images, settings.patched, HOSTS[host], words) as machine:
-        machine.wait_boot()
-        sleep(machine)
-        lines = list(machine.console.lines)
+    with Host(Run("s3"), images, settings.patched, HOSTS[name], words) as host:
+        host.wait_boot()
+        sleep(host)
+        lines = list(host.console.lines)
     assert any("Entering ACPI S3 state" in line for line in lines), lines
     records = [Record.of_console(line) for line in lines]
     return Report(kmsg=[record for record in records if record])

@@ -8,15 +8,16 @@ from typing import Callable, Iterator
 
 import pytest
 
-from lab.checks import clocks as judge, demotion as judge_life, suspend as judge_sleep
-from lab.guest.session import Case, Results, explain
-from lab.config import HOSTS
-from lab.checks.kselftest import judge_selftest
-from lab.checks.consistency import judge_story, judge_watch
-from lab.checks.sysfs import judge_sysfs
-from lab.checks.xen_clock import judge_dom0, judge_foresight
-from lab.guest.scenario import Event, Life, Move, Traced, Watched, checkpoint
-from lab.host.host import Machine
+from lab.checks import clocks, demotion, policy, suspend
+from lab.guest.session import explain
+from tests.lives import Lives
+from lab.config import GuestSpec, HOSTS
+from lab.checks.kselftest import check_selftest
+from lab.checks.consistency import check_story, check_watch
+from lab.checks.sysfs import check_sysfs
+from lab.checks.xen_clock import check_dom0, check_foresight
+from lab.guest.scenario import Scenario, Life, Move, Traced, Watched, checkpoint
+from lab.host.host import Host
 from lab.config import Settings
 from lab.guest.suspend import STRICT, Tour
 from lab.guest.report import Report
@@ -26,158 +27,158 @@ TRUSTED, SLOW = HOSTS["trusted"], HOSTS["1ghz"]
 ON = "xen_tsc_reliable=on"
 VENDORS = "clocksource=tsc tsc=reliable"
 
-DEFAULT = Case("trusted-default")
-NATIVE = Case("trusted-native", "native")
-ITSC = Case("trusted-itsc", "native", itsc=True)
-CHECKPOINT = Case("trusted-checkpoint")
-PVH = Case("trusted-pvh", kind="pvh")
+DEFAULT = GuestSpec("trusted-default")
+NATIVE = GuestSpec("trusted-native", "native")
+ITSC = GuestSpec("trusted-itsc", "native", itsc=True)
+CHECKPOINT = GuestSpec("trusted-checkpoint")
+PVH = GuestSpec("trusted-pvh", kind="pvh")
 HERE = (DEFAULT, NATIVE, ITSC, PVH)
-MOVED_DEFAULT = Case("moved-default")
-MOVED_ITSC = Case("moved-itsc", "native", itsc=True)
-MOVED_ON = Case("moved-on", "native", ON)
-TOUR = Case("trusted-tour", "native", STRICT, itsc=True)
-OLD_MOVED = Case("old-moved", "native", VENDORS, patched=False)
+MOVED_DEFAULT = GuestSpec("moved-default")
+MOVED_ITSC = GuestSpec("moved-itsc", "native", itsc=True)
+MOVED_ON = GuestSpec("moved-on", "native", ON)
+TOUR = GuestSpec("trusted-tour", "native", STRICT, itsc=True)
+OLD_MOVED = GuestSpec("old-moved", "native", VENDORS, patched=False)
 
 Tell = Callable[[str], None]
 
 
 @pytest.fixture(scope="module", name="trusted")
-def fixture_trusted(settings: Settings, tell: Tell) -> Iterator[Results]:
-    with Results("trusted", settings, tell, TRUSTED) as results:
-        yield results
+def fixture_trusted(settings: Settings, tell: Tell) -> Iterator[Lives]:
+    with Lives("trusted", settings, tell, TRUSTED) as session:
+        yield session
 
 
 @pytest.fixture(scope="module", name="slow")
-def fixture_slow(settings: Settings, tell: Tell) -> Iterator[Machine]:
-    with Results("1ghz", settings, tell, SLOW) as results:
-        yield results.machine()
+def fixture_slow(settings: Settings, tell: Tell) -> Iterator[Host]:
+    with Lives("1ghz", settings, tell, SLOW) as session:
+        yield session.host()
 
 
-def check(case: Case, life: Life, problems: list[str]) -> None:
+def check(case: GuestSpec, life: Life, problems: list[str]) -> None:
     if problems:
         repeat = repeat_test("trusted", case)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)
 
 
 @pytest.mark.parametrize("case", HERE, ids=str)
-def test_at_home(trusted: Results, case: Case) -> None:
+def test_at_home(trusted: Lives, case: GuestSpec) -> None:
     life = trusted.of(case)
     report = life.report
-    expected = judge.expected_of(report, case.tsc_mode, case.cmdline, TRUSTED)
+    expected = policy.expected_of(report, case.tsc_mode, case.cmdline, TRUSTED)
     check(
         case,
         life,
         [
-            *judge.judge_kind(report, case.kind),
-            *judge.judge_policy(report, expected),
-            *judge.judge_printk(report),
-            *judge.judge_suspend(report),
-            *judge.judge_clocks(report, suspended=True),
-            *judge.judge_leaf(report, TRUSTED, case.tsc_mode, life.outside),
-            *judge.judge_trouble(report),
-            *judge_selftest(report, patched=True),
-            *(judge_life.judge_still_reliable(report, 1) if case is not NATIVE else []),
+            *policy.check_kind(report, case.kind),
+            *policy.check_policy(report, expected),
+            *clocks.check_printk(report),
+            *clocks.check_suspend(report),
+            *clocks.check_clocks(report, suspended=True),
+            *policy.check_leaf(report, TRUSTED, case.tsc_mode, life.outside),
+            *clocks.check_trouble(report),
+            *check_selftest(report, patched=True),
+            *(demotion.check_still_reliable(report, 1) if case is not NATIVE else []),
         ],
     )
 
 
-def test_rules(trusted: Results) -> None:
+def test_rules(trusted: Lives) -> None:
     """Of the rules that this Xen can show, these have no other test."""
     rules = {case: trusted.of(case).report.verdicts[0]["rule"] for case in HERE}
     right = {DEFAULT: "native", NATIVE: "never-emulated", PVH: "native"}
     assert rules == right | {ITSC: "invariant"}
 
 
-def test_the_series_decides_what_xen_clock_foresees(
-    trusted: Results, slow: Machine
-) -> None:
+def test_the_series_decides_what_xen_clock_foresees(trusted: Lives, slow: Host) -> None:
     """In native mode, and in dom0."""
     old = trusted.of(OLD_MOVED, Move(slow)).report
-    problems = judge_foresight(old, trusted.of(NATIVE).report)
-    told = trusted.machine().must("xen-clock --json")
-    problems += judge_dom0(told, TRUSTED.name, "policy")
+    problems = check_foresight(old, trusted.of(NATIVE).report)
+    told = trusted.host().must("xen-clock --json")
+    problems += check_dom0(told, TRUSTED.name, "policy")
     assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize("case", (DEFAULT, ITSC), ids=str)
-def test_the_vdso_reads_the_clock(trusted: Results, case: Case) -> None:
+def test_the_vdso_reads_the_clock(trusted: Lives, case: GuestSpec) -> None:
     report = trusted.of(case).report
     assert report.cost("vdso") * 20 < report.cost("syscall")
 
 
-def test_a_checkpoint_changes_nothing(trusted: Results) -> None:
+def test_a_checkpoint_changes_nothing(trusted: Lives) -> None:
     life = trusted.of(CHECKPOINT, checkpoint)
     report = life.report
     problems = [
-        *judge_life.judge_still_reliable(report, 1),
-        *judge_life.judge_ticks(life),
-        *judge.judge_printk(report),
-        *judge.judge_clocks(report, suspended=False),
-        *judge.judge_trouble(report),
+        *demotion.check_still_reliable(report, 1),
+        *demotion.check_ticks(life),
+        *clocks.check_printk(report),
+        *clocks.check_clocks(report, suspended=False),
+        *clocks.check_trouble(report),
     ]
     if report.fact("before.time_leaf") != report.fact("after.time_leaf"):
         problems.append("the time leaf is another one after the checkpoint")
     check(CHECKPOINT, life, problems)
 
 
-def test_there_and_back(trusted: Results, settings: Settings, tell: Tell) -> None:
+def test_there_and_back(trusted: Lives, settings: Settings, tell: Tell) -> None:
     """Where Xen's clock is more than a day ahead, and the TSC another one."""
-    with Results("trusted-old", settings, tell, TRUSTED.older()) as old:
-        life = trusted.of(TOUR, Tour((old.machine(), trusted.machine())))
+    with Lives("trusted-old", settings, tell, TRUSTED.older()) as old:
+        life = trusted.of(TOUR, Tour((old.host(), trusted.host())))
     report = life.report
     problems = [
-        *judge_life.judge_still_reliable(report, 2),
-        *judge.judge_printk(report),
-        *judge.judge_clocks(report, suspended=True),
-        *judge.judge_trouble(report),
-        *judge_life.judge_ticks(life),
-        *judge_sleep.judge_suspends(report, 2),
-        *judge_sleep.judge_wakes(report, 2),
-        *judge_sleep.judge_timers(report),
-        *judge_sleep.judge_accounts(report),
+        *demotion.check_still_reliable(report, 2),
+        *clocks.check_printk(report),
+        *clocks.check_clocks(report, suspended=True),
+        *clocks.check_trouble(report),
+        *demotion.check_ticks(life),
+        *suspend.check_suspends(report, 2),
+        *suspend.check_wakes(report, 2),
+        *suspend.check_timers(report),
+        *suspend.check_accounts(report),
     ]
     check(TOUR, life, problems)
 
 
-def moved(trusted: Results, event: Event, case: Case) -> tuple[Life, list[str]]:
-    life = trusted.of(case, event)
+def moved(
+    trusted: Lives, scenario: Scenario, case: GuestSpec
+) -> tuple[Life, list[str]]:
+    life = trusted.of(case, scenario)
     report = life.report
     return life, [
-        *judge_life.judge_ticks(life),
-        *judge.judge_printk(report),
-        *judge_life.judge_move(report),
-        *judge.judge_clocks(report, suspended=True),
-        *judge.judge_trouble(report),
-        *judge_selftest(report, patched=True),
+        *demotion.check_ticks(life),
+        *clocks.check_printk(report),
+        *demotion.check_move(report),
+        *clocks.check_clocks(report, suspended=True),
+        *clocks.check_trouble(report),
+        *check_selftest(report, patched=True),
     ]
 
 
-def test_moved_and_emulated_stays_reliable(trusted: Results, slow: Machine) -> None:
+def test_moved_and_emulated_stays_reliable(trusted: Lives, slow: Host) -> None:
     life, problems = moved(trusted, Move(slow), MOVED_DEFAULT)
     before, after = (life.report.time_leaf(when) for when in ("before", "after"))
     if before.emulated or not after.emulated:
         problems.append(f"the TSC was to be emulated there, not here: {before} {after}")
     if before.khz != after.khz:
         problems.append(f"Xen does not keep the frequency: {before} {after}")
-    problems += judge_life.judge_still_reliable(life.report, 1)
+    problems += demotion.check_still_reliable(life.report, 1)
     check(MOVED_DEFAULT, life, problems)
 
 
 @pytest.mark.parametrize("case", (MOVED_ON, MOVED_ITSC), ids=str)
 def test_moved_to_another_frequency_is_demoted(
-    trusted: Results, slow: Machine, case: Case
+    trusted: Lives, slow: Host, case: GuestSpec
 ) -> None:
     life, problems = moved(trusted, Traced("-", Watched(Move(slow))), case)
     reason = "its frequency is not what it was at boot"
-    problems += judge_life.judge_demoted(life.report, reason)
-    problems += judge_facts(life.report)
-    problems += judge_sysfs(life.report)
+    problems += demotion.check_demoted(life.report, reason)
+    problems += check_facts(life.report)
+    problems += check_sysfs(life.report)
     # Whomever one asks
-    problems += [*judge_story(life.report), *judge_watch(life.report)]
+    problems += [*check_story(life.report), *check_watch(life.report)]
     check(case, life, problems)
 
 
-def judge_facts(report: Report) -> list[str]:
+def check_facts(report: Report) -> list[str]:
     """The demotion's line has the facts of the host to which the guest was moved."""
     leaf = report.time_leaf("after")
     wrong = []
@@ -187,11 +188,9 @@ def judge_facts(report: Report) -> list[str]:
     return wrong
 
 
-def test_without_the_series_a_moved_guest_is_slow(
-    trusted: Results, slow: Machine
-) -> None:
+def test_without_the_series_a_moved_guest_is_slow(trusted: Lives, slow: Host) -> None:
     """As vendors advise.  If this fails, the tests above show nothing."""
     life = trusted.of(OLD_MOVED, Move(slow))
     assert life.report.fact("after.clocksource") == "tsc"
     assert statistics.median(life.ticks) > 3.0, life.ticks
-    assert judge_life.judge_ticks(life)
+    assert demotion.check_ticks(life)

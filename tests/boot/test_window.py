@@ -12,36 +12,39 @@ from typing import Callable, Iterator
 import pytest
 
 from lab.checks import (
-    clocks as judge,
-    trace_events as judge_events,
-    demotion as judge_life,
+    clocks,
+    trace_events,
+    demotion,
 )
-from lab.guest.session import ORDER, Case, Results, explain
-from lab.config import HOSTS
+from lab.guest.session import explain
+from tests.lives import Lives
+from lab.config import GuestSpec, HOSTS, ORDER
 from lab.guest.scenario import NMIS, Life, Move, Traced, interrupt, save_and_restore
-from lab.host.host import YOUNGER, Machine
+from lab.host.host import YOUNGER, Host
 from lab.base.kmsg import Record, Traced as Line
 from lab.config import Settings
 from tests.tree import repeat_test
 
 ON = "xen_tsc_reliable=on"
-TSC = Case("window-tsc", "", ORDER, probe=True)
-NATIVE = Case("window-native", "native", f"{ORDER} {ON}", probe=True)
-PVCLOCK = Case("window-pvclock", "native", ORDER, probe=True)
-PVH = Case("window-pvh", "", ORDER, probe=True, kind="pvh")
-OLD = Case("old-window-tsc", "", ORDER, probe=True, patched=False)
-OLD_PVCLOCK = Case("old-window-pvclock", "native", ORDER, probe=True, patched=False)
+TSC = GuestSpec("window-tsc", "", ORDER, probe=True)
+NATIVE = GuestSpec("window-native", "native", f"{ORDER} {ON}", probe=True)
+PVCLOCK = GuestSpec("window-pvclock", "native", ORDER, probe=True)
+PVH = GuestSpec("window-pvh", "", ORDER, probe=True, kind="pvh")
+OLD = GuestSpec("old-window-tsc", "", ORDER, probe=True, patched=False)
+OLD_PVCLOCK = GuestSpec(
+    "old-window-pvclock", "native", ORDER, probe=True, patched=False
+)
 OURS = (TSC, NATIVE, PVCLOCK, PVH)
 # By the raw clock, which the core does not filter, or the kernel's choice
 CLOCKS = {PVH: "-"}
 ANY_CONTEXT = {
-    "tsc": Case("context-tsc"),
-    "pvclock": Case("context-pvclock", "native"),
+    "tsc": GuestSpec("context-tsc"),
+    "pvclock": GuestSpec("context-pvclock", "native"),
 }
 
-MOVED_TSC = Case("moved-window-tsc", "native", ON, probe=True)
-MOVED_PVCLOCK = Case("moved-window-pvclock", "native", probe=True)
-MOVED_OLD = Case("old-moved-window", "native", probe=True, patched=False)
+MOVED_TSC = GuestSpec("moved-window-tsc", "native", ON, probe=True)
+MOVED_PVCLOCK = GuestSpec("moved-window-pvclock", "native", probe=True)
+MOVED_OLD = GuestSpec("old-moved-window", "native", probe=True, patched=False)
 
 PROBES = ["before the hypercall", "after the hypercall", "vcpu_info mapped"]
 # Less than the guest was suspended
@@ -52,7 +55,7 @@ BELOW_ZERO_USEC = 2**62 // 1000
 Tell = Callable[[str], None]
 
 
-def check(case: Case, life: Life, problems: list[str]) -> None:
+def check(case: GuestSpec, life: Life, problems: list[str]) -> None:
     if problems:
         repeat = repeat_test("window", case)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)
@@ -67,13 +70,13 @@ def in_window(life: Life) -> tuple[list[Record], list[Line]]:
     return records, lines
 
 
-def lived(results: Results, case: Case) -> Life:
-    return results.of(case, Traced(CLOCKS.get(case, "local"), save_and_restore))
+def lived(session: Lives, case: GuestSpec) -> Life:
+    return session.of(case, Traced(CLOCKS.get(case, "local"), save_and_restore))
 
 
-def judge_frozen(life: Life) -> list[str]:
+def check_frozen(life: Life) -> list[str]:
     records, lines = in_window(life)
-    problems = judge.judge_printk(life.report)
+    problems = clocks.check_printk(life.report)
     for what, stamps in (
         ("printk", [record.usec for record in records]),
         ("ftrace", [line.usec for line in lines]),
@@ -84,14 +87,14 @@ def judge_frozen(life: Life) -> list[str]:
 
 
 @pytest.mark.parametrize("case", OURS, ids=str)
-def test_the_clock_is_frozen(results: Results, case: Case) -> None:
-    life = lived(results, case)
-    check(case, life, [*judge_frozen(life), *judge.judge_suspend(life.report)])
+def test_the_clock_is_frozen(session: Lives, case: GuestSpec) -> None:
+    life = lived(session, case)
+    check(case, life, [*check_frozen(life), *clocks.check_suspend(life.report)])
 
 
 @pytest.mark.parametrize("case", OURS, ids=str)
-def test_the_trace_never_goes_backwards(results: Results, case: Case) -> None:
-    life = lived(results, case)
+def test_the_trace_never_goes_backwards(session: Lives, case: GuestSpec) -> None:
+    life = lived(session, case)
     trace = life.report.trace
     assert trace
     problems = [
@@ -108,23 +111,23 @@ def test_the_trace_never_goes_backwards(results: Results, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", OURS, ids=str)
-def test_the_events_tell_the_same(results: Results, case: Case) -> None:
-    life = lived(results, case)
+def test_the_events_tell_the_same(session: Lives, case: GuestSpec) -> None:
+    life = lived(session, case)
     problems = [
-        *judge_events.judge_resumes(life.report),
-        *judge_events.judge_traced_demotions(life.report, 0, 0),
+        *trace_events.check_resumes(life.report),
+        *trace_events.check_traced_demotions(life.report, 0, 0),
     ]
     # The trace is stamped by sched_clock itself, printk's lines are not
     if CLOCKS.get(case, "local") == "local":
         _, lines = in_window(life)
-        problems += judge_events.judge_frozen(life.report, lines[-1].usec)
+        problems += trace_events.check_frozen(life.report, lines[-1].usec)
     check(case, life, problems)
 
 
 @pytest.mark.parametrize("case", (OLD, OLD_PVCLOCK), ids=str)
-def test_without_the_series_there_is_a_window(results: Results, case: Case) -> None:
+def test_without_the_series_there_is_a_window(session: Lives, case: GuestSpec) -> None:
     """If this fails, the tests above show nothing."""
-    report = lived(results, case).report
+    report = lived(session, case).report
     records = report.grep("^xen probe: ")
     stamps = [record.usec for record in records]
     assert len(stamps) == len(PROBES)
@@ -136,23 +139,23 @@ def test_without_the_series_there_is_a_window(results: Results, case: Case) -> N
 
 
 @pytest.mark.parametrize("case", OURS, ids=str)
-def test_vcpus_agree(results: Results, case: Case) -> None:
+def test_vcpus_agree(session: Lives, case: GuestSpec) -> None:
     """Within the order of one vCPU's reads, whichever had the value first."""
-    report = lived(results, case).report
+    report = lived(session, case).report
     assert report.grep("ok 1 xen_probe_order"), "the kernel's log has the reason"
 
 
 @pytest.mark.parametrize("source", ANY_CONTEXT)
-def test_any_context(results: Results, source: str) -> None:
+def test_any_context(session: Lives, source: str) -> None:
     """The function tracer reads the clock everywhere, and NMIs come anywhere."""
     case = ANY_CONTEXT[source]
-    life = results.of(case, Traced("-", interrupt))
+    life = session.of(case, Traced("-", interrupt))
     report = life.report
     problems = [
-        *judge.judge_printk(report),
-        *judge.judge_clocks(report, suspended=False),
+        *clocks.check_printk(report),
+        *clocks.check_clocks(report, suspended=False),
         # Linux 6.1 warns where ftrace records a line from an NMI, here as printk's event
-        *[p for p in judge.judge_trouble(report) if "at printk_sprint+" not in p],
+        *[p for p in clocks.check_trouble(report) if "at printk_sprint+" not in p],
     ]
     # printk limits how many it tells of
     nmis = report.grep("NMI received")
@@ -162,37 +165,33 @@ def test_any_context(results: Results, source: str) -> None:
 
 
 @pytest.fixture(scope="module", name="young")
-def fixture_young(
-    settings: Settings, tell: Tell, results: Results
-) -> Iterator[Machine]:
+def fixture_young(settings: Settings, tell: Tell, session: Lives) -> Iterator[Host]:
     """A host whose TSC has not counted for as long as the other one's."""
-    results.machine().wait_age(YOUNGER)
-    with Results("young", settings, tell, HOSTS["untrusted"]) as young:
-        yield young.machine()
+    session.host().wait_age(YOUNGER)
+    with Lives("young", settings, tell, HOSTS["untrusted"]) as young:
+        yield young.host()
 
 
-def moved(results: Results, young: Machine, case: Case) -> Life:
-    return results.of(case, Traced("local", Move(young)))
+def moved(session: Lives, young: Host, case: GuestSpec) -> Life:
+    return session.of(case, Traced("local", Move(young)))
 
 
 @pytest.mark.parametrize("case", (MOVED_TSC, MOVED_PVCLOCK), ids=str)
 def test_the_tsc_goes_backwards_in_a_move(
-    results: Results, young: Machine, case: Case
+    session: Lives, young: Host, case: GuestSpec
 ) -> None:
-    life = moved(results, young, case)
+    life = moved(session, young, case)
     problems = [
-        *judge_frozen(life),
-        *judge_life.judge_move(life.report),
-        *judge_life.judge_ticks(life),
-        *judge.judge_clocks(life.report, suspended=True),
-        *judge.judge_trouble(life.report),
+        *check_frozen(life),
+        *demotion.check_move(life.report),
+        *demotion.check_ticks(life),
+        *clocks.check_clocks(life.report, suspended=True),
+        *clocks.check_trouble(life.report),
     ]
     check(case, life, problems)
 
 
-def test_without_the_series_a_stamp_is_below_zero(
-    results: Results, young: Machine
-) -> None:
+def test_without_the_series_a_stamp_is_below_zero(session: Lives, young: Host) -> None:
     """As [18446744035.615695]."""
-    records = moved(results, young, MOVED_OLD).report.grep("^xen probe: ")
+    records = moved(session, young, MOVED_OLD).report.grep("^xen probe: ")
     assert any(record.usec > BELOW_ZERO_USEC for record in records), records

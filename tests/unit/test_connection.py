@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from lab.guest.session import Case
+from lab.config import GuestSpec
 from lab.host.qemu_args import CABLE, CARD
 from lab.base.common import LabError
-from lab.checks.all import Slept, judge_guest
-from lab.checks.network import judge_connection
-from lab.guest.measures import Connection
+from lab.checks.all import Slept, check_guest
+from lab.checks.network import check_connection
+from lab.guest.report import Connection
 from lab.guest.scenario import TICKS
 from lab.host.network import AWAY, HOME, MIGRATION, Cable
 from lab.guest.suspend import ThereAndBack
@@ -38,7 +38,7 @@ LINE = "connection 240 10 1700000000\n"
     ],
 )
 def test_judge(lines: str, complaints: list[str]) -> None:
-    found = judge_connection(parse(RECORDED + lines))
+    found = check_connection(parse(RECORDED + lines))
     assert len(found) == len(complaints)
     assert all(text.startswith(start) for text, start in zip(found, complaints))
 
@@ -46,7 +46,7 @@ def test_judge(lines: str, complaints: list[str]) -> None:
 def test_what_is_told() -> None:
     assert parse(RECORDED + LINE).connection == Connection(240, 10, 1_700_000_000)
     with pytest.raises(LabError, match="has no 'connection'"):
-        judge_connection(parse(RECORDED))
+        check_connection(parse(RECORDED))
 
 
 def test_only_of_guests_that_have_one() -> None:
@@ -55,11 +55,11 @@ def test_only_of_guests_that_have_one() -> None:
     guest.ticks = []
     life.report.values["connection"] = "10 10 0"
     for network in (False, True):
-        findings = judge_guest(Case("guest", network=network), life, Slept(1, 1))
+        findings = check_guest(GuestSpec("guest", network=network), life, Slept(1, 1))
         assert bool(findings.get("connection")) == network
 
 
-class FakeMachine:
+class FakeHost:
     def __init__(self, directory: Path) -> None:
         self.run = SimpleNamespace(directory=directory, path=directory.joinpath)
         self.orders: list[str] = []
@@ -71,31 +71,31 @@ class FakeMachine:
 
 def test_cable(tmp_path: Path) -> None:
     """Each card's other end is the other card, also that of a machine that came later."""
-    machines: Any = [FakeMachine(tmp_path / name) for name in ("home", "old", "new")]
-    for machine in machines:
-        machine.run.path(CARD).touch()
-    home, old, new = machines
+    hosts: Any = [FakeHost(tmp_path / name) for name in ("home", "old", "new")]
+    for host in hosts:
+        host.run.path(CARD).touch()
+    home, old, new = hosts
     for away in (old, new):
         cable = Cable(home, away)
         cable.lay()
         assert home.run.path(CABLE).samefile(away.run.path(CARD))
         assert away.run.path(CABLE).samefile(home.run.path(CARD))
     # It is told to listen, the other where
-    for machine, address in ((home, HOME), (new, AWAY)):
-        assert f"nc {address} {MIGRATION} " in cable.receive(machine)
-        assert machine.orders[-1].startswith(f"nc -l -p {MIGRATION} ")
+    for host, address in ((home, HOME), (new, AWAY)):
+        assert f"nc {address} {MIGRATION} " in cable.receive(host)
+        assert host.orders[-1].startswith(f"nc -l -p {MIGRATION} ")
 
 
 def test_there_and_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[str] = []
-    home, away = (FakeMachine(tmp_path / name) for name in ("home", "away"))
+    home, away = (FakeHost(tmp_path / name) for name in ("home", "away"))
     guest: Any = SimpleNamespace(
-        machine=home, ticks=[], phase=asked.append, wait_state=lambda _: None
+        host=home, ticks=[], phase=asked.append, wait_state=lambda _: None
     )
     guest.migrate_over = lambda cable: asked.append("over")
     guest.wait_ticks = lambda _: None
     other: Any = away
-    ThereAndBack(other)(guest)
+    ThereAndBack(other).run(guest)
     assert [word for word in asked if not word.startswith("pause")] == [
         "over",
         f"tick {TICKS}",

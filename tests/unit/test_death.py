@@ -11,14 +11,14 @@ import pytest
 
 from lab.guest import session as cases, guest as xen
 from lab.host import host as qemu, rundir as runs
-from lab.guest.session import Case, Results
-from lab.host.errors import Dom0Died, GuestDied, Hung, MachineDied, QemuDied, XenDied
+from tests.lives import Lives
+from lab.host.errors import Dom0Died, GuestDied, Hung, HostDied, QemuDied, XenDied
 from lab.guest.known_bugs import TWICE, fault_in
 from lab.guest.diagnose import LOST_WAKEUP, XEN_ANSWERS, parse_vcpus
-from lab.config import HOSTS
+from lab.config import GuestSpec, HOSTS
 from lab.images.initramfs import Images
 from lab.host.network import Cable
-from lab.host.host import Machine
+from lab.host.host import Host
 from lab.host.rundir import Run
 from lab.config import Settings
 from tests.unit.test_faults import XEN_SAYS
@@ -48,9 +48,9 @@ def empty_kernel(tmp_path: Path) -> Path:
     return kernel
 
 
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Machine:
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Host:
     images = stand_in(tmp_path, monkeypatch, script)
-    return Machine(Run("fake"), images, images.dom0)
+    return Host(Run("fake"), images, images.dom0)
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,10 @@ def test_death_is_an_error(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     script: str,
-    error: type[MachineDied],
+    error: type[HostDied],
 ) -> None:
     monkeypatch.setattr(qemu, "QUIET_LIMIT", 2.0)
-    with machine(tmp_path, monkeypatch, script) as dying:
+    with host(tmp_path, monkeypatch, script) as dying:
         with pytest.raises(error) as raised:
             dying.wait_boot()
             dying.must("true")
@@ -89,7 +89,7 @@ def test_a_machine_that_idled_does_not_hang(
     monkeypatch.setattr(qemu, "QUIET_LIMIT", 2.0)
     script = "echo ready; while read -r id rest; do sleep 1; "
     script += "echo there > commands/$id.out; echo done $id 0; done"
-    with machine(tmp_path, monkeypatch, script) as working:
+    with host(tmp_path, monkeypatch, script) as working:
         working.wait_boot()
         time.sleep(2.5)
         assert working.must("true") == "there\n"
@@ -109,8 +109,8 @@ def test_dead_guest_is_an_error(
     kernel = empty_kernel(tmp_path)
     script = "echo ready; while read -r id rest; do echo 5 > commands/$id.out; "
     script += f"echo '{line}' > guest-g.log; echo done $id 0; done; sleep 60"
-    with machine(tmp_path, monkeypatch, script) as working:
-        guest = Guest(working, "g", kernel, kernel)
+    with host(tmp_path, monkeypatch, script) as working:
+        guest = Guest(working, GuestSpec("g"), kernel, kernel)
         guest.create()
         with pytest.raises(GuestDied, match=complaint):
             guest.wait_state("up")
@@ -121,9 +121,9 @@ def test_what_was_said_of_others(
 ) -> None:
     """By Xen, before, or when it is asked about a guest that hangs."""
     kernel = empty_kernel(tmp_path)
-    with machine(tmp_path, monkeypatch, "sleep 60") as one:
+    with host(tmp_path, monkeypatch, "sleep 60") as one:
         one.console.lines = [XEN_SAYS]
-        guest = Guest(one, "g", kernel, kernel)
+        guest = Guest(one, GuestSpec("g"), kernel, kernel)
         guest.log.lines = ["stands still", XEN_ANSWERS, XEN_SAYS]
         assert not fault_in(guest.said)
         one.console.lines.append(XEN_SAYS)
@@ -136,8 +136,8 @@ def test_an_answer_comes_after_the_order(
     kernel = empty_kernel(tmp_path)
     script = """echo ready; while read -r id rest; do
         echo 5 > commands/$id.out; echo done $id 0; done"""
-    with machine(tmp_path, monkeypatch, script) as working:
-        guest = Guest(working, "g", kernel, kernel)
+    with host(tmp_path, monkeypatch, script) as working:
+        guest = Guest(working, GuestSpec("g"), kernel, kernel)
         guest.create()
         working.states[guest.domid] = "pausing"
         guest.phase("pause 0")
@@ -156,8 +156,8 @@ def test_a_guest_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         echo done $id 0
     done"""
     monkeypatch.setattr(xen, "GUEST_QUIET_LIMIT", 0.5)
-    with machine(tmp_path, monkeypatch, script) as working:
-        guest = Guest(working, "g", kernel, kernel)
+    with host(tmp_path, monkeypatch, script) as working:
+        guest = Guest(working, GuestSpec("g"), kernel, kernel)
         guest.create()
         with pytest.raises(GuestDied) as death:
             guest.wait_state("up")
@@ -184,11 +184,11 @@ def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
     told: list[str] = []
     settings = Settings()
-    with Results("fake", settings, told.append, HOST) as results:
+    with Lives("fake", settings, told.append, HOST) as session:
         with pytest.raises(XenDied):
-            results.of(Case("first"))
+            session.of(GuestSpec("first"))
         with pytest.raises(GuestDied):
-            results.of(Case("second"))
+            session.of(GuestSpec("second"))
     assert sum("booting Xen" in text for text in told) == 2
     assert sum("once more" in text for text in told) == cases.LIVES - 1
     assert told[-1].startswith("second: lost: guest second died")
@@ -245,10 +245,10 @@ def test_only_qemu_lets_guests_sleep_on(
     monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
     monkeypatch.setattr(xen, "GUEST_QUIET_LIMIT", 0.5)
     told: list[str] = []
-    with Results("fake", Settings(), told.append, HOST) as results:
+    with Lives("fake", Settings(), told.append, HOST) as session:
         with pytest.raises(GuestDied, match=LOST_WAKEUP):
-            results.of(Case("sleeper", kind=kind))
-        log = results.machine(kind).run.path("guest-sleeper.log").read_text()
+            session.of(GuestSpec("sleeper", kind=kind))
+        log = session.host(kind).run.path("guest-sleeper.log").read_text()
     # Order by order, the last of which says where the vCPUs are
     _, _, said = log.partition(XEN_ANSWERS)
     assert ASLEEP in said
@@ -259,7 +259,7 @@ def test_nothing_is_left_running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        with machine(tmp_path, monkeypatch, "echo $$ > pid; echo ready; sleep 60") as m:
+        with host(tmp_path, monkeypatch, "echo $$ > pid; echo ready; sleep 60") as m:
             m.wait_boot()
             pid = int(m.run.path("pid").read_text())
             raise KeyboardInterrupt
@@ -282,9 +282,9 @@ def test_the_receiver_of_a_guest_dies(
         echo 5 > commands/$id.out; echo done $id 0
     done"""
     images = stand_in(tmp_path, monkeypatch, script)
-    one, two = (Machine(Run(name), images, kernel) for name in ("sender", "receiver"))
+    one, two = (Host(Run(name), images, kernel) for name in ("sender", "receiver"))
     with one, two:
-        guest = Guest(one, "g", kernel, kernel)
+        guest = Guest(one, GuestSpec("g"), kernel, kernel)
         with pytest.raises(QemuDied, match="status -9"):
             guest.migrate_over(Cable(one, two))
         assert one.dead and two.dead

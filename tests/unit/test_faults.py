@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from lab.guest import session as cases
-from lab.guest.session import Case, Results
-from lab.commands.debug import ALL, CIRCLE, XENBUS, judge_checks
+from lab.config import GuestSpec
+from tests.lives import Lives
+from lab.commands.debug import ALL, CIRCLE, XENBUS, check_checks
 from lab.guest.known_bugs import STALE, TWICE, UNSENT, fault_in
 from lab.guest.scenario import Life, save_and_restore
 from lab.base.kmsg import Record
@@ -57,7 +58,7 @@ def test_what_a_guest_survives(
     """It lives once more, but not for ever: then it is judged as it is."""
     words = iter(said)
 
-    def guest(case: Case) -> Any:
+    def guest(case: GuestSpec) -> Any:
         log = SimpleNamespace(path=tmp_path / "guest.log")
         return SimpleNamespace(said=next(words), log=log)
 
@@ -65,8 +66,8 @@ def test_what_a_guest_survives(
     monkeypatch.setattr(
         cases, "live", lambda one, *_, **__: Life(one, nothing, {}, 0.0)
     )
-    results: Any = SimpleNamespace(guest=guest, tell=print)
-    life = Results._live(results, Case("survivor"), nothing)
+    session: Any = SimpleNamespace(guest=guest, tell=print)
+    life = Lives._live(session, GuestSpec("survivor"), nothing, False)
     assert life.lives == lives and life.guest.said == said[lives - 1]
 
 
@@ -85,4 +86,6 @@ def test_what_lockdep_says_of_xenbus(said: list[str], wrong: int) -> None:
     kmsg = [Record(4, n, n, text) for n, text in enumerate([checks.says, *said])]
     nobody: Any = None
     life = Life(nobody, Report(kmsg=kmsg), {}, 0.0)
-    assert len(judge_checks(checks, Case("locks"), life, save_and_restore)) == wrong
+    assert (
+        len(check_checks(checks, GuestSpec("locks"), life, save_and_restore)) == wrong
+    )

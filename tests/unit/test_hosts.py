@@ -12,19 +12,17 @@ from pathlib import Path
 import pytest
 
 from lab.base import unix_socket as sockets
-from lab.checks import clocks as judge
-from lab.guest import vtsc
-from lab.host import xen_uptime as uptime
+from lab.checks import policy
+from lab.host import xen_tsc, xen_uptime as uptime
 from lab.host.qemu_args import pinned, qemu_command
 from lab.base.common import LabError
 from lab.checks.policy import expect, expect_leaf
 from lab.host.gdb import SOCKET, Stub
 from lab.config import HOSTS
 from lab.images.initramfs import Images
-from lab.host.xen_tsc import Outside
+from lab.host.xen_tsc import Outside, shift_vtsc
 from tests.unit.test_lab import HOST, OUTSIDE, RECORDED
 from lab.host.xen_uptime import CLOCK, STAMP, STOP, TIME, set_uptime
-from lab.guest.vtsc import shift_vtsc
 from lab.guest.report import parse
 
 
@@ -57,12 +55,12 @@ def test_every_host(
 
 def test_host_has_its_frequency() -> None:
     report = parse(RECORDED)
-    assert not judge.judge_leaf(report, HOST, "", OUTSIDE)
-    wrong = judge.judge_leaf(report, HOSTS["1ghz"], "", OUTSIDE)
+    assert not policy.check_leaf(report, HOST, "", OUTSIDE)
+    wrong = policy.check_leaf(report, HOSTS["1ghz"], "", OUTSIDE)
     assert wrong == ["the TSC has 2596127 kHz, the host 1000000"]
     right = RECORDED.replace("2596127", "999999")
     outside = {when: replace(seen, khz=999999) for when, seen in OUTSIDE.items()}
-    assert not judge.judge_leaf(parse(right), HOSTS["1ghz"], "", outside)
+    assert not policy.check_leaf(parse(right), HOSTS["1ghz"], "", outside)
 
 
 def test_moved_guest() -> None:
@@ -73,18 +71,18 @@ def test_moved_guest() -> None:
         "after": OUTSIDE["after"],
     }
     trusted = HOSTS["trusted"]
-    assert not judge.judge_leaf(
+    assert not policy.check_leaf(
         parse(born), trusted, "", outside, moved_to=HOSTS["1ghz"], same_frequency=False
     )
-    assert judge.judge_leaf(parse(born), trusted, "", outside)
+    assert policy.check_leaf(parse(born), trusted, "", outside)
     assert expect_leaf("", trusted, same_frequency=False).emulated
     assert not expect_leaf("native", trusted, same_frequency=False).emulated
 
 
 def test_kind_of_guest() -> None:
     report = parse(RECORDED)
-    assert not judge.judge_kind(report, "pv")
-    assert judge.judge_kind(report, "pvh") == ["the guest is a pv one, not a pvh one"]
+    assert not policy.check_kind(report, "pv")
+    assert policy.check_kind(report, "pvh") == ["the guest is a pv one, not a pvh one"]
 
 
 def test_qemu_makes_the_host() -> None:
@@ -210,7 +208,7 @@ def test_symbols_of_something_else() -> None:
 # The TSC of a running guest
 
 
-class FakeMachine:
+class FakeHost:
     """What shift_vtsc() asks of a machine; the offset moves by what it says."""
 
     def __init__(self, seen: Outside, moves: int) -> None:
@@ -245,11 +243,11 @@ def test_shift(
     complaint: str,
 ) -> None:
     seen = replace(Outside("", 0, 2596127, 1, False, 1000), **change)
-    machine = FakeMachine(seen, moves)
-    monkeypatch.setattr(vtsc, "read_outside", lambda machine, domid: machine.seen)
+    host = FakeHost(seen, moves)
+    monkeypatch.setattr(xen_tsc, "read_outside", lambda host, domid: host.seen)
     if not complaint:
-        assert shift_vtsc(machine, 3, ns) == moves  # type: ignore[arg-type]
-        assert machine.orders == [f"vtsc 3 {-ns}"]
+        assert shift_vtsc(host, 3, ns) == moves  # type: ignore[arg-type]
+        assert host.orders == [f"vtsc 3 {-ns}"]
         return
     with pytest.raises(LabError, match=complaint):
-        shift_vtsc(machine, 3, ns)  # type: ignore[arg-type]
+        shift_vtsc(host, 3, ns)  # type: ignore[arg-type]

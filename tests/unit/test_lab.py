@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.checks import clocks as judge
-from lab.guest.session import Case
+from lab.checks import clocks, policy
+
 from tests.tree import KERNEL, XEN, repeat_test
 from lab.base.common import LabError
 from lab.checks.policy import OFF, ON, expect, expect_dom0
-from lab.config import HOSTS, XENS, Settings
+from lab.config import GuestSpec, HOSTS, Settings, XENS
 from lab.host.xen_tsc import Outside, parse_outside
 from lab.base.kmsg import Record
 from lab.guest.report import BOOT, MARKED, PARAMETER, STILL, USING_TSC, Report, parse
@@ -32,12 +32,12 @@ OUTSIDE = {
 
 def problems(report: Report, tsc_mode: str = "", cmdline: str = "") -> list[str]:
     return [
-        *judge.judge_policy(report, expect(tsc_mode, cmdline, HOST)),
-        *judge.judge_printk(report),
-        *judge.judge_clocks(report, suspended=True),
-        *judge.judge_suspend(report),
-        *judge.judge_leaf(report, HOST, tsc_mode, OUTSIDE),
-        *judge.judge_trouble(report),
+        *policy.check_policy(report, expect(tsc_mode, cmdline, HOST)),
+        *clocks.check_printk(report),
+        *clocks.check_clocks(report, suspended=True),
+        *clocks.check_suspend(report),
+        *policy.check_leaf(report, HOST, tsc_mode, OUTSIDE),
+        *clocks.check_trouble(report),
     ]
 
 
@@ -99,7 +99,7 @@ def test_only_one_caller_is_in_order(caller: str, usec: int, wrong: bool) -> Non
     old = "kmsg 6,4,1035,-,caller=T1;"
     assert old in text
     report = parse(text.replace(old, f"kmsg 6,4,{usec},-,caller={caller};"))
-    assert bool(judge.judge_printk(report)) == wrong
+    assert bool(clocks.check_printk(report)) == wrong
 
 
 def test_report_is_not_that_of_another_case() -> None:
@@ -216,19 +216,19 @@ def test_a_vcpu_without_a_tick_has_no_time() -> None:
     for text, back in (("CPU1: APIC id mismatch", False), ("CPU1: well", True)):
         report.kmsg[-1] = replace(late, usec=0, text=text)
         assert bool(report.printk_back[0]) == back
-        assert bool(judge.judge_printk(report)) == back
+        assert bool(clocks.check_printk(report)) == back
 
 
 def test_printk_that_counts_the_suspend_is_wrong() -> None:
     report = parse(RECORDED)
-    assert report.downtime > 0 and not judge.judge_suspend(report)
+    assert report.downtime > 0 and not clocks.check_suspend(report)
     pair = report.over_suspend
     assert pair is not None
     late = pair[1].usec + report.downtime // 1000
     old = f"kmsg {pair[1].level},{pair[1].sequence},{pair[1].usec},"
     text = RECORDED.replace(old, f"kmsg {pair[1].level},{pair[1].sequence},{late},")
     assert text != RECORDED
-    assert judge.judge_suspend(parse(text))
+    assert clocks.check_suspend(parse(text))
 
 
 def test_outside_witness() -> None:
@@ -253,7 +253,7 @@ def test_outside_witness() -> None:
 
 def test_how_to_repeat_a_case() -> None:
     """On the kernel and the Xen on which it failed."""
-    case = Case("pvh", "native", "xen_tsc_reliable=on", kind="pvh")
+    case = GuestSpec("pvh", "native", "xen_tsc_reliable=on", kind="pvh")
     settings = Settings("7.3", XENS["4.20"])
     assert case.repeat(settings) == (
         "./xen-lab boot --kernel 7.3 --xen 4.20 --guest pvh --tsc-mode native "

@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
+from lab.config import GuestSpec
 from lab.guest import lifecycle as lifecycles
 from lab.guest.clock_trace import Course
 from lab.host.errors import OrderFailed
-from lab.guest.scenario import TICKS, live
+from lab.guest.scenario import TICKS, Scenario, Steps, live
 from lab.checks.suspend import LATE_NS
 from lab.guest.lifecycle import PAUSE_SECONDS, Crowd, replug, together
 from lab.base.kmsg import Tick
 
 
-class FakeMachine:
+class FakeHost:
     """Has a shell, and so many guests as have asked for one."""
 
     dead = False
@@ -40,10 +41,11 @@ class FakeGuest:
 
     vcpus = 2
     domid = 7
+    spec = GuestSpec("fake")
 
-    def __init__(self, name: str, machine: FakeMachine) -> None:
+    def __init__(self, name: str, host: FakeHost) -> None:
         self.name = name
-        self.machine = machine
+        self.host = host
         self.asked: list[str] = []
         self.ticks: list[Tick] = []
         self.save_command = f"echo {name}"
@@ -61,8 +63,8 @@ class FakeGuest:
 
 def test_together(tmp_path: Path) -> None:
     """Each waits for the other: one after the other they would never end."""
-    machine = FakeMachine()
-    guests: list[Any] = [FakeGuest(name, machine) for name in "ab"]
+    host = FakeHost()
+    guests: list[Any] = [FakeGuest(name, host) for name in "ab"]
     wait = "touch {0}/{1}; n=0; until [ -e {0}/{2} ] || [ $n -gt 100 ]; do sleep 0.1; "
     wait += "n=$((n + 1)); done; [ -e {0}/{2} ]"
     start = time.monotonic()
@@ -75,31 +77,31 @@ def test_together(tmp_path: Path) -> None:
 
 def test_replugged_asleep() -> None:
     """Each time it is told before that happens."""
-    machine = FakeMachine()
-    guest: Any = FakeGuest("g", machine)
-    machine.must = guest.asked.append  # type: ignore[assignment]
-    replug(guest)
+    host = FakeHost()
+    guest: Any = FakeGuest("g", host)
+    host.must = guest.asked.append  # type: ignore[assignment]
+    replug.run(guest)
     away, back = (f"xl vcpu-set --ignore-host 7 {number}" for number in (1, 2))
     wanted = ["online 1", away, "save", "restore", "online 2", back, f"tick {TICKS}"]
     assert [asked for asked in guest.asked if asked in wanted] == wanted
 
 
 def test_neighbours_do_not_outlive_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = FakeMachine()
-    guests: list[Any] = [FakeGuest(name, machine) for name in "abc"]
+    host = FakeHost()
+    guests: list[Any] = [FakeGuest(name, host) for name in "abc"]
     guests[1].save_command = "exit 4"
     with pytest.raises(OrderFailed, match="^4"):
-        Crowd(guests[1:])(guests[0])
+        Crowd(guests[1:]).run(guests[0])
     assert all("destroy" in guest.asked for guest in guests[1:])
 
 
 def test_all_of_a_crowd_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = FakeMachine()
-    guests: list[Any] = [FakeGuest(name, machine) for name in "abc"]
+    host = FakeHost()
+    guests: list[Any] = [FakeGuest(name, host) for name in "abc"]
     monkeypatch.setattr(lifecycles, "finish", lambda guest: ("outside", guest.name))
     crowd = Crowd(guests[1:])
-    crowd(guests[0])
-    reports: list[Any] = [life.report for life in crowd.lives]
+    crowd.run(guests[0])
+    reports: list[Any] = [life.report for life in crowd.others]
     assert reports == ["b", "c"]
     assert all("find" in guest.asked for guest in guests)
 
@@ -108,15 +110,15 @@ def test_all_of_a_crowd_report(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_guest_outlives_an_error(error: type[Exception]) -> None:
     """Its memory is for those that follow."""
 
-    def event(_: Any) -> None:
-        raise error("what is that?")
+    class Fails(Scenario):
+        def run(self, guest: Any) -> None:
+            raise error("what is that?")
 
-    event.create = lambda guest: guest.asked.append("create")  # type: ignore[attr-defined]
-    machine: Any = FakeMachine()
-    machine.dead = False
-    guest: Any = FakeGuest("g", machine)
+    host: Any = FakeHost()
+    host.dead = False
+    guest: Any = FakeGuest("g", host)
     with pytest.raises(error):
-        live(guest, event, quiet=True)
+        live(guest, Fails(), quiet=True)
     assert guest.asked[0] == "create" and guest.asked[-1] == "destroy"
 
 
@@ -127,16 +129,17 @@ def test_nobody_is_late_by_what_the_lab_does() -> None:
 
 def test_course() -> None:
     """From the event on, by each of the two clocks."""
-    guest: Any = FakeGuest("g", FakeMachine())
+    guest: Any = FakeGuest("g", FakeHost())
 
+    @Steps
     def event(_: Any) -> None:
         guest.ticks = [Tick(7.0, 60.0, 0.0), Tick(9.0, 61.0, 0.0)]
 
     course = Course(event)
-    course(guest)
+    course.run(guest)
     assert course.points[-4:] == [(-2.0, -1.0), (0.0, 0.0), (0.0, 0.0), (2.0, 1.0)]
     # One that is run once more begins anew
     before = len(course.points)
     guest.ticks = []
-    course(guest)
+    course.run(guest)
     assert len(course.points) == before

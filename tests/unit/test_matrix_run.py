@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from lab.checks import all as judge_all
+from lab.checks import all
 from lab.commands.matrix import run as matrix_run
 from lab.guest import session as cases
 from lab.images import kernel as linux
-from lab.guest.session import Case
+
 from lab.base.common import TOP, LabError
-from lab.config import XENS, Xen
+from lab.config import GuestSpec, XENS, Xen
 from lab.images.initramfs import Images
-from lab.checks.all import Slept, judge_series
-from lab.guest.scenario import Event, Life
+from lab.checks.all import Slept, check_series
+from lab.guest.scenario import Scenario, Life
 from lab.guest.lifecycle import Crowd
 from lab.commands.matrix.table import LIFECYCLES, Cell, Stage, cells
 from lab.base.select import select
@@ -152,16 +152,16 @@ class Foreseen:
     def at(self, cell: object, place: str) -> Any:
         return self
 
-    def of(self, case: Case, event: Event) -> Life:
+    def run(self, case: GuestSpec, scenario: Scenario) -> Life:
         one, two = (
             recorded(case.name, rule, decided=self.decided or not case.patched)
             for rule in self.rules
         )
-        if isinstance(event, Crowd):
-            event.lives.append(two)
+        if isinstance(scenario, Crowd):
+            scenario.lives.append(two)
         return one
 
-    def guest(self, case: Case) -> None:
+    def guest(self, case: GuestSpec) -> None:
         pass
 
 
@@ -182,7 +182,7 @@ def test_the_old_kernel_foresees_the_new(
     decided: bool,
     result: Result,
 ) -> None:
-    for name in ("judge_guest", "judge_series"):
+    for name in ("check_guest", "check_series"):
         monkeypatch.setattr(matrix_run, name, lambda *_: {})
     hosts: Any = Foreseen(rules, decided)
     outcome = outcome_of(hosts, cell, SETTINGS)
@@ -199,7 +199,7 @@ class Places(Foreseen):
         self.done: list[str] = []
 
     def at(self, cell: Any, place: str) -> Any:
-        def machine(kind: str) -> Any:
+        def host(kind: str) -> Any:
             self.done.append(place)
             return SimpleNamespace(
                 wait_age=lambda age: self.done.append(f"{age:.0f}"),
@@ -207,12 +207,12 @@ class Places(Foreseen):
             )
 
         return SimpleNamespace(
-            of=self.of, machine=machine, settings=self.settings, tell=print
+            run=self.run, host=host, settings=self.settings, tell=print
         )
 
 
 def test_the_younger_machine_is_booted_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("judge_guest", "judge_series"):
+    for name in ("check_guest", "check_series"):
         monkeypatch.setattr(matrix_run, name, lambda *_: {})
     hosts: Any = Places(home=YOUNGER, away=20.0)
     assert outcome_of(hosts, YOUNG, SETTINGS).result is Result.SAME
@@ -223,7 +223,7 @@ def test_the_younger_machine_is_booted_later(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_host_of_the_wrong_age_is_not_what_was_asked_for(
     monkeypatch: pytest.MonkeyPatch, cell: Cell, away: float
 ) -> None:
-    for name in ("judge_guest", "judge_series"):
+    for name in ("check_guest", "check_series"):
         monkeypatch.setattr(matrix_run, name, lambda *_: {})
     hosts: Any = Places(home=100.0, away=away)
     outcome = outcome_of(hosts, cell, SETTINGS)
@@ -250,7 +250,7 @@ def test_naps_are_judged() -> None:
     """The recorded guest has slept once only."""
     life = LIFECYCLES["naps"]
     nobody: Any = None
-    event: Any = life.event(Stage(nobody, nobody, print))
+    event: Any = life.scenario(Stage(nobody, nobody, print))
     assert event.number == life.slept.suspends == life.slept.wakes == 100
     event.naps, event.ticks = NAPS, TICKS
     event.early, event.late = TICKS[:1], TICKS[-1:]
@@ -261,13 +261,13 @@ def test_naps_are_judged() -> None:
 def test_a_kernel_that_decides_nothing() -> None:
     case = SAVE.case(patched=True)
     life = recorded("silent", RIGHT, decided=False)
-    findings = judge_series(case, life, HOST, Slept(1, 1))
+    findings = check_series(case, life, HOST, Slept(1, 1))
     assert any("no verdict" in problem for problem in findings["policy"])
 
 
 def test_evaluations_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The recorded guest has not evaluated its TSC again."""
-    monkeypatch.setattr(judge_all, "judge_selftest", lambda *_, **__: [])
+    monkeypatch.setattr(all, "check_selftest", lambda *_, **__: [])
     case = SAVE.case(patched=True)
     for slept, wrong in (
         (Slept(1, 1), True),
@@ -276,6 +276,6 @@ def test_evaluations_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
         (Slept(), False),
         (LIFECYCLES["hibernate"].slept, True),
     ):
-        found = judge_series(case, recorded("blind", RIGHT), HOST, slept)
+        found = check_series(case, recorded("blind", RIGHT), HOST, slept)
         problems = found["still reliable"]
         assert any("again 0 times" in problem for problem in problems) == wrong

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab.checks import demotion as judge_life, suspend as judge_sleep
+from lab.checks import demotion, suspend
 from lab.guest import suspend as sleep
 from lab.guest.scenario import Life
 from lab.base.kmsg import Tick
@@ -26,10 +26,10 @@ NAPS += [Nap(100.5 + at, 101.5 + at, 101.75 + at, 102.5 + at) for at in (3, 6, 9
 
 def test_recorded_sleep_is_right() -> None:
     report = parse(RECORDED)
-    assert not judge_sleep.judge_timers(report)
-    assert not judge_sleep.judge_accounts(report)
-    assert not judge_sleep.judge_wakes(report, 1)
-    assert not judge_sleep.judge_suspends(report, 1)
+    assert not suspend.check_timers(report)
+    assert not suspend.check_accounts(report)
+    assert not suspend.check_wakes(report, 1)
+    assert not suspend.check_suspends(report, 1)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_recorded_sleep_is_right() -> None:
 def test_wrong_sleep_is_wrong(old: str, new: str, complaint: str) -> None:
     assert old in RECORDED
     report = parse(RECORDED.replace(old, new))
-    found = judge_sleep.judge_timers(report) + judge_sleep.judge_accounts(report)
+    found = suspend.check_timers(report) + suspend.check_accounts(report)
     assert len(found) == 1 and complaint in found[0], found
 
 
@@ -61,7 +61,7 @@ def cycles(ticks: list[Tick]) -> list[str]:
     report = parse(RECORDED.replace("2596127 2\n", f"2596127 {1 + len(NAPS)}\n"))
     life = Life(None, report, {}, 0.0)  # type: ignore[arg-type]
     slept = Cycles(len(NAPS), print, NAPS, ticks, ticks[:1], ticks[-1:])
-    return judge_sleep.judge_cycles(slept, life)
+    return suspend.check_cycles(slept, life)
 
 
 def later(number: int, **change: float) -> list[Tick]:
@@ -111,7 +111,7 @@ def test_a_guest_that_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     guest.wait_ticks = lambda _: guest.ticks.__setitem__(slice(None), [next(ticks)])
     monkeypatch.setattr(sleep, "tick", lambda *_: None)
-    event(guest)
+    event.run(guest)
     assert event.ticks == TICKS[:2] and len(event.naps) == 2
     assert event.early == TICKS[:1] and event.late == TICKS[1:2]
 
@@ -137,21 +137,21 @@ class Ticked:
 )
 def test_ticks(times: tuple[float, ...], wrong: bool) -> None:
     life = Life(Ticked(*times), parse(RECORDED), {}, 0.0)  # type: ignore[arg-type]
-    assert bool(judge_life.judge_ticks(life)) == wrong
+    assert bool(demotion.check_ticks(life)) == wrong
 
 
 def test_out_of_use() -> None:
     report = parse(RECORDED)
-    assert not judge_life.out_of_use(report)
+    assert not demotion.out_of_use(report)
     text = "tsc: Marking TSC unstable due to clocksource watchdog"
     last = report.kmsg[-1].sequence
     # After the resume the kernel has said what it had to say
     for sequence, out_of_use in ((1, True), (last, False)):
         watched = replace(report.kmsg[-1], sequence=sequence, text=text)
         seen = replace(report, kmsg=[*report.kmsg, watched])
-        assert judge_life.out_of_use(seen) == out_of_use
+        assert demotion.out_of_use(seen) == out_of_use
     verdict = RECORDED.replace("xen: TSC reliable:", "xen: TSC unstable:")
-    assert judge_life.out_of_use(parse(verdict))
+    assert demotion.out_of_use(parse(verdict))
 
 
 def test_drift_is_between_order_and_answer() -> None:
@@ -168,19 +168,19 @@ def test_drift_is_between_order_and_answer() -> None:
 def test_cycles_are_counted() -> None:
     life = Life(None, parse(RECORDED), {}, 0.0)  # type: ignore[arg-type]
     slept = Cycles(4, print, NAPS, TICKS, TICKS[:1], TICKS[-1:])
-    found = judge_sleep.judge_cycles(slept, life)
+    found = suspend.check_cycles(slept, life)
     assert len(found) == 1 and "woke 4 times, yet" in found[0]
 
 
 def test_every_suspend_counts() -> None:
     report = parse(RECORDED)
     for number in (0, 2):
-        found = judge_sleep.judge_suspends(report, number)
+        found = suspend.check_suspends(report, number)
         assert found == [f"1 suspends, expected {number}"]
     # Another one before, over which printk jumps forward or goes backwards
     at = next(n for n, r in enumerate(report.kmsg) if r.text.startswith(SUSPENDING))
     one, two = report.kmsg[at : at + 2]
     for jump, wrong in ((0, False), (2_000_000, True), (-2_000_000, True)):
         early = [one, replace(two, usec=two.usec + jump)]
-        found = judge_sleep.judge_suspends(Report(kmsg=early + report.kmsg), 2)
+        found = suspend.check_suspends(Report(kmsg=early + report.kmsg), 2)
         assert bool(found) == wrong, found

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.base.common import TOP
-from lab.checks.kselftest import NUMBER, judge_tap
+from lab.checks.kselftest import NUMBER, check_tap
 from tests.tree import TREE, make, run
 
 SELFTEST = TOP / "tools/testing/selftests/xen"
@@ -41,13 +41,13 @@ def test_what_is_built_is_ignored(built: Path) -> None:
     assert made | {"tsc"} == set(ignored)
 
 
-def tap(results: list[str]) -> str:
-    lines = [line.replace("N", str(n), 1) for n, line in enumerate(results, 1)]
-    return GOOD.format(len(results), "\n".join(lines))
+def tap(session: list[str]) -> str:
+    lines = [line.replace("N", str(n), 1) for n, line in enumerate(session, 1)]
+    return GOOD.format(len(session), "\n".join(lines))
 
 
 def test_good() -> None:
-    assert not judge_tap(tap([f"ok N {name}" for name in NAMES]), 0)
+    assert not check_tap(tap([f"ok N {name}" for name in NAMES]), 0)
 
 
 @pytest.mark.parametrize(
@@ -62,4 +62,4 @@ def test_good() -> None:
 )
 def test_wrong(change: tuple[str, str], status: int) -> None:
     text = tap([f"ok N {name}" for name in NAMES]).replace(*change, 1)
-    assert len(judge_tap(text, status)) == 1
+    assert len(check_tap(text, status)) == 1

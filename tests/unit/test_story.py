@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from lab.checks.consistency import judge_story, judge_watch
-from lab.checks.xen_clock import judge_foresight
+from lab.checks.consistency import check_story, check_watch
+from lab.checks.xen_clock import check_foresight
 from lab.base.kmsg import Event, Record
 from lab.guest.report import Report
 
@@ -77,13 +77,13 @@ def fixture_report() -> Report:
 
 
 def test_one_story(report: Report) -> None:
-    assert not judge_story(report)
+    assert not check_story(report)
 
 
 @pytest.mark.parametrize("name", SYSFS)
 def test_sysfs_tells_otherwise(report: Report, name: str) -> None:
     report.values[f"after.sysfs.{name}"] = "9"
-    assert judge_story(report)
+    assert check_story(report)
 
 
 @pytest.mark.parametrize("what", [what for what, _, _ in WATCH])
@@ -91,7 +91,7 @@ def test_watch_misses_a_change(report: Report, what: str) -> None:
     lines = report.said["xen-clock-watch.after"].splitlines()
     kept = [line for line in lines if f'"{what}"' not in line]
     report.said["xen-clock-watch.after"] = "\n".join(kept)
-    assert judge_story(report)
+    assert check_story(report)
 
 
 @pytest.mark.parametrize(
@@ -103,17 +103,17 @@ def test_metrics_tell_otherwise(report: Report, line: str) -> None:
         other = line.replace("xen", "tsc").replace("frequency", "age")
     said = report.said["xen-clock-metrics.after"].replace(line, other)
     report.said["xen-clock-metrics.after"] = said
-    assert judge_story(report)
+    assert check_story(report)
 
 
 def test_the_trace_tells_otherwise(report: Report) -> None:
     report.events[0].values["source"] = "TSC"
-    assert judge_story(report)
+    assert check_story(report)
 
 
 def test_no_demotion_is_traced(report: Report) -> None:
     report.events.pop()
-    assert judge_story(report)
+    assert check_story(report)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_watch(
 ) -> None:
     report.said["xen-clock-watch.after"] += "\n" + json.dumps(event)
     report.values["status.xen-clock-watch.after"] = status
-    assert len(judge_watch(report)) == wrong
+    assert len(check_watch(report)) == wrong
 
 
 def old(verdict: str, rule: str, by: str = "policy") -> Report:
@@ -138,10 +138,10 @@ def old(verdict: str, rule: str, by: str = "policy") -> Report:
 
 
 def test_foresight(report: Report) -> None:
-    assert not judge_foresight(old("reliable", "invariant"), report)
+    assert not check_foresight(old("reliable", "invariant"), report)
     for wrong in (
         old("unstable", "invariant"),
         old("reliable", "native"),
         old("reliable", "invariant", "kernel"),
     ):
-        assert judge_foresight(wrong, report)
+        assert check_foresight(wrong, report)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.checks.sysfs import judge_sysfs
+from lab.checks.sysfs import check_sysfs
 from tests.recorded import PATCHED
 from lab.guest.report import Report, parse
 
@@ -32,11 +32,11 @@ def fixture_report() -> Report:
 
 
 def test_good(report: Report) -> None:
-    assert not judge_sysfs(report)
+    assert not check_sysfs(report)
 
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("when", ("before", "after"))
 def test_wrong(report: Report, when: str, name: str) -> None:
     report.values[f"{when}.sysfs.{name}"] = "nonsense"
-    assert len(judge_sysfs(report)) == 1
+    assert len(check_sysfs(report)) == 1

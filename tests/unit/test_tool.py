@@ -274,9 +274,9 @@ def test_bench(tool: Tool) -> None:
     assert "null_syscall" in good(tool(PATCHED, "bench", "--reads", "100"))
     [said] = documents(tool(PATCHED, "bench", "--reads", "1000", "--json"))
     assert said["batches"] == 50
-    results = said["results"]
-    assert len(results) == 7 * len(os.sched_getaffinity(0))
-    for one in results:
+    session = said["results"]
+    assert len(session) == 7 * len(os.sched_getaffinity(0))
+    for one in session:
         spread = [one[f"{name}_ns"] for name in ("min", "p50", "p90", "p99", "max")]
         assert spread == sorted(spread) and spread[-1] > 0, one
 

@@ -14,11 +14,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.guest.session import Case, Results
+from lab.guest.session import Session
 from lab.base.common import BUILD, LabError, locked, need_space, say
 from lab.base.common import write_atomically
-from lab.config import HOSTS, Settings
-from lab.checks.clocks import judge_clocks, judge_trouble
+from lab.config import GuestSpec, HOSTS, Settings
+from lab.checks.all import Slept, check_guest, problems_of
 from lab.images.kernel import build_both, git, script, tree_of
 from lab.commands.bisect.build import Prefixes
 from lab.commands import options
@@ -26,6 +26,7 @@ from lab.commands.bisect.configs import CONFIGS, Config
 
 SERIES = "origin/series"
 BOOT = "boots"
+ONCE = Slept(suspends=1, wakes=1)
 # What is wrong with a prefix, by configuration and the number of its steps
 Table = dict[str, dict[int, list[str]]]
 
@@ -117,14 +118,15 @@ class Build:
 
 def boot(tree: Tree, settings: Settings, numbers: list[int]) -> dict[int, list[str]]:
     found = {}
-    with Results("prefixes", settings, tell, HOSTS["untrusted"]) as results:
+    with Session("prefixes", settings, tell, HOSTS["untrusted"]) as session:
         for number in numbers:
             name = f"prefix-{number:02}"
             linux = str(tree.image(number).parent.relative_to(BUILD))
-            case = Case(name, linux=linux)
+            case = GuestSpec(name, linux=linux)
             try:
-                report = results.of(case).report
-                problems = judge_trouble(report) + judge_clocks(report, suspended=True)
+                life = session.run(case)
+                found_in = check_guest(case, life, ONCE, ["trouble", "clocks"])
+                problems = problems_of(found_in)
             except LabError as error:
                 problems = [str(error)]
             found[number] = problems

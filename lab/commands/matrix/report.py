@@ -138,8 +138,8 @@ def html(outcomes: list[Outcome], title: str) -> str:
         row_of(["host", "mode", *lifecycles], "th"),
     ]
     for (host, mode), row in rows.items():
-        results = "".join(result_of(row.get(name)) for name in lifecycles)
-        parts.append(f"<tr><td>{host}</td><td>{mode}</td>{results}</tr>")
+        session = "".join(result_of(row.get(name)) for name in lifecycles)
+        parts.append(f"<tr><td>{host}</td><td>{mode}</td>{session}</tr>")
     parts += ["</table><table>", row_of(HEADINGS, "th")]
     parts += [row_of([escape(cell) for cell in row]) for row in details_of(outcomes)]
     parts.append("</table>")

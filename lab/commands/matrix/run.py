@@ -12,21 +12,20 @@ import contextlib
 import time
 from dataclasses import replace
 
-from lab.guest.session import Case, Results, explain
+from lab.guest.session import Session, explain
 from lab.base.common import LAB, TOP, LabError, say, write_atomically
 from lab.guest.clock_trace import Course
-from lab.host.errors import MachineDied, RunError
-from lab.config import XENS, Settings
-from lab.checks.all import Findings, judge_guest, judge_series
-from lab.checks.xen_clock import judge_foresight
-from lab.guest.scenario import Event, Life
+from lab.host.errors import HostDied, RunError
+from lab.config import GuestSpec, Settings, XENS
+from lab.checks.all import Findings, check_guest, check_series
+from lab.checks.xen_clock import check_foresight
+from lab.guest.scenario import Scenario, Life
 from lab.guest.lifecycle import Crowd
 from lab.commands.matrix.table import PLACES, Cell, Stage, cells
 from lab.commands.matrix.report import html, markdown
 from lab.commands.matrix.outcome import ALIVE, Outcome, Result, Side, compare
 from lab.images.debian import Unavailable
-from lab.host.host import Machine
-from lab.commands.boot_report import clocksource
+from lab.host.host import Host
 from lab.images.kernel import build_both, script
 from lab.commands import options
 from lab.base.svg import Line, draw
@@ -40,9 +39,9 @@ class Hosts:
         self._settings = settings
         self._name = ("", "")
         self._stack = contextlib.ExitStack()
-        self._results: dict[str, Results] = {}
+        self._results: dict[str, Session] = {}
         # No run prunes the logs of those that are over
-        self._over: list[Results] = []
+        self._over: list[Session] = []
         self._gone: dict[str, Unavailable] = {}
 
     def __enter__(self) -> Hosts:
@@ -51,7 +50,7 @@ class Hosts:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def at(self, cell: Cell, place: str) -> Results:
+    def at(self, cell: Cell, place: str) -> Session:
         if self._name != (cell.xen, cell.place):
             self._stack.close()
             self._over += self._results.values()
@@ -63,11 +62,11 @@ class Hosts:
             settings = replace(self._settings, xen=XENS[cell.xen])
             name = f"lab-{cell.xen}-{place}"
             try:
-                results = Results(name, settings, self._tell, PLACES[place])
+                session = Session(name, settings, self._tell, PLACES[place])
             except Unavailable as error:
                 self._gone[cell.xen] = error
                 raise
-            self._results[place] = self._stack.enter_context(results)
+            self._results[place] = self._stack.enter_context(session)
         return self._results[place]
 
     @staticmethod
@@ -81,10 +80,10 @@ def repeat(cell: Cell, settings: Settings) -> str:
     return " ".join([*words, f"-k {cell}"])
 
 
-def target_of(hosts: Hosts, cell: Cell, home: Machine, kind: str) -> Machine:
+def target_of(hosts: Hosts, cell: Cell, home: Host, kind: str) -> Host:
     """Where the guest goes, which is older or younger where that is the point."""
     home.wait_age(cell.life.younger)
-    away = hosts.at(cell, cell.life.target).machine(kind)
+    away = hosts.at(cell, cell.life.target).host(kind)
     older = PLACES[cell.life.target].uptime > 0
     if (older or cell.life.younger) and older != (away.uptime > home.uptime):
         raise LabError(
@@ -94,23 +93,27 @@ def target_of(hosts: Hosts, cell: Cell, home: Machine, kind: str) -> Machine:
     return away
 
 
-def judged(
-    cell: Cell, case: Case, event: Event, lives: list[Life], before: list[Report]
+def checked(
+    cell: Cell,
+    case: GuestSpec,
+    scenario: Scenario,
+    lives: list[Life],
+    before: list[Report],
 ) -> Findings:
     """Of all the guests that took part, and what those before them foresaw."""
     found: Findings = {
         "foresight": [
             problem
             for old, new in zip(before, lives)
-            for problem in judge_foresight(old, new.report)
+            for problem in check_foresight(old, new.report)
         ]
     }
     for life in lives:
-        findings = judge_guest(case, life, cell.life.slept)
+        findings = check_guest(case, life, cell.life.slept)
         if case.patched:
             host, slept = cell.host, cell.life.slept
-            findings |= judge_series(case, life, host, slept, cell.demoted)
-        findings |= cell.life.also(life, event)
+            findings |= check_series(case, life, host, slept, cell.demoted)
+        findings |= cell.life.also(life, scenario)
         for name, problems in findings.items():
             found.setdefault(name, []).extend(problems)
     return found
@@ -124,24 +127,24 @@ def side_of(
     It is the one with the series where that without it is given.
     """
     patched = old is not None
-    results = hosts.at(cell, cell.place)
+    session = hosts.at(cell, cell.place)
     case = cell.case(patched=patched)
-    again = repeat(cell, results.settings)
+    again = repeat(cell, session.settings)
     stage = Stage(
-        lambda: target_of(hosts, cell, results.machine(case.kind), case.kind),
-        lambda ending: results.guest(cell.case(patched=patched, ending=ending)),
-        results.tell,
+        lambda: target_of(hosts, cell, session.host(case.kind), case.kind),
+        lambda ending: session.guest(cell.case(patched=patched, ending=ending)),
+        session.tell,
     )
-    event: Event = cell.life.event(stage)
-    course = Course(event)
-    lived: Event = event
+    scenario = cell.life.scenario(stage)
+    course = Course(scenario)
+    lived: Scenario = scenario
     if cell.life.drawn:
         lived = course
     try:
-        life = results.of(case, lived)
-        lives = [life, *(event.lives if isinstance(event, Crowd) else [])]
-        findings = judged(cell, case, event, lives, old.reports if old else [])
-    except MachineDied:
+        life = session.run(case, lived)
+        lives = [life, *scenario.others]
+        findings = checked(cell, case, scenario, lives, old.reports if old else [])
+    except HostDied:
         raise
     except RunError as error:
         details = f"{error}\nRepeat with: {again}"
@@ -149,7 +152,7 @@ def side_of(
     side = Side(
         findings,
         life.report.cost("vdso"),
-        clocksource(life.report),
+        life.report.clocksource,
         str(life.guest.log.path.relative_to(TOP)),
         life.lives - 1,
         [one.report for one in lives],

@@ -6,16 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Callable
 
-from lab.guest.session import Case
-from lab.config import HOSTS, XENS, Host, Xen
+
+from lab.config import GuestSpec, HOSTS, HostSpec, XENS, Xen
 from lab.checks.all import Findings, Slept
-from lab.checks.hibernate import judge_hibernation
-from lab.checks.demotion import judge_jump, judge_standstill
-from lab.checks.suspend import judge_cycles
-from lab.guest.scenario import Event, Jump, Life, Move, checkpoint, hibernate
+from lab.checks.suspend import check_hibernation
+from lab.checks.demotion import check_jump, check_standstill
+from lab.checks.suspend import check_cycles
+from lab.guest.scenario import Scenario, Jump, Life, Move, checkpoint, hibernate
 from lab.guest.lifecycle import Crowd, Reboot, pause, replug, save
 from lab.images.kernel import refuses_image
-from lab.host.host import YOUNGER, Machine
+from lab.host.host import YOUNGER, Host
 from lab.guest.suspend import (
     STRICT,
     Cycles,
@@ -62,7 +62,7 @@ class Stage:
     """What a lifecycle can ask for besides the guest itself."""
 
     # The machine that it goes to
-    target: Callable[[], Machine]
+    target: Callable[[], Host]
     # Another guest of the same kind, by the ending of its name
     neighbour: Callable[[str], Guest]
     # Says how far a long one is
@@ -73,7 +73,7 @@ class Stage:
 class Lifecycle:
     """What happens to a guest, and how often it is suspended and wakes for that."""
 
-    event: Callable[[Stage], Event]
+    scenario: Callable[[Stage], Scenario]
     slept: Slept
     words: str = STRICT
     memory: int = 64
@@ -87,14 +87,14 @@ class Lifecycle:
     # Why a kernel cannot do it, or a Xen, if so
     refused: Callable[[str, Xen], str] = lambda kernel, xen: ""
     # What else holds with the series and without
-    also: Callable[[Life, Event], Findings] = lambda life, event: {}
+    also: Callable[[Life, Scenario], Findings] = lambda life, event: {}
 
 
-def always(event: Event) -> Callable[[Stage], Event]:
-    return lambda stage: event
+def always(scenario: Scenario) -> Callable[[Stage], Scenario]:
+    return lambda stage: scenario
 
 
-def crowd(stage: Stage) -> Event:
+def crowd(stage: Stage) -> Scenario:
     return Crowd([stage.neighbour(str(number)) for number in range(NEIGHBOURS)])
 
 
@@ -108,15 +108,15 @@ def never_cancelled(_: str, xen: Xen) -> str:
     )
 
 
-def nap_findings(life: Life, event: Event) -> Findings:
-    assert isinstance(event, Cycles)
-    return {"naps": judge_cycles(event, life)}
+def nap_findings(life: Life, scenario: Scenario) -> Findings:
+    assert isinstance(scenario, Cycles)
+    return {"naps": check_cycles(scenario, life)}
 
 
-def jump_findings(life: Life, _: Event) -> Findings:
+def jump_findings(life: Life, _: Scenario) -> Findings:
     return {
-        "jump": judge_jump(life.report, JUMP_NS),
-        "standstill": judge_standstill(life),
+        "jump": check_jump(life.report, JUMP_NS),
+        "standstill": check_standstill(life),
     }
 
 
@@ -166,7 +166,7 @@ LIFECYCLES = {
         words="ramdisk_size=98304",
         memory=256,
         refused=lambda kernel, xen: refuses_image(kernel),
-        also=lambda life, _: {"hibernation": judge_hibernation(life)},
+        also=lambda life, _: {"hibernation": check_hibernation(life)},
     ),
 }
 
@@ -229,18 +229,18 @@ class Cell:
         return f"{self.xen}-{self.place}-{self.mode}-{self.lifecycle}"
 
     @property
-    def host(self) -> Host:
+    def host(self) -> HostSpec:
         return PLACES[self.place]
 
     @property
     def life(self) -> Lifecycle:
         return LIFECYCLES[self.lifecycle]
 
-    def case(self, *, patched: bool, ending: str = "") -> Case:
+    def case(self, *, patched: bool, ending: str = "") -> GuestSpec:
         mode = MODES[self.mode]
         words = [self.life.words, "" if patched else mode.advice]
         side = "new" if patched else "old"
-        return Case(
+        return GuestSpec(
             f"{self}-{side}{ending}",
             mode.tsc_mode,
             " ".join(word for word in words if word),

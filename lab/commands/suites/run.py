@@ -11,13 +11,11 @@ import argparse
 import time
 
 from lab.base.common import LabError, say
-from lab.host.errors import MachineDied
-from lab.checks.clocks import judge_trouble
+from lab.host.errors import HostDied
+from lab.checks.clocks import check_trouble
 from lab.commands.suites.check import Results, compare, table, word
 from lab.guest.scenario import finish, measure
 from lab.commands.matrix.outcome import Result
-from lab.host.host import Machine
-from lab.commands.boot_report import clocksource
 from lab.host.rundir import Run
 from lab.config import Settings
 from lab.images.kernel import build_both, script
@@ -26,6 +24,7 @@ from lab.commands.suites.table import LIMIT_SECONDS, PROGRAMS, WHENS
 from lab.commands.suites.table import batches, parse, usual
 from lab.commands.suites.build import Suites, make_suites
 from lab.guest.guest import Guest
+from lab.guest.session import Session
 
 MEMORY = 256
 
@@ -53,19 +52,19 @@ class Round:
                     self._run_batch(when, number)
             measure(guest)
             _, report = finish(guest)
-        except MachineDied:
+        except HostDied:
             raise
         except LabError as error:
             self.problems.append(f"{guest.name}: {error}")
             say(f"suites: {self.problems[-1]}")
             guest.destroy()
             return
-        say(f"suites: {guest.name}: its clocksource is {clocksource(report)}")
-        self.problems += [f"{guest.name}: {text}" for text in judge_trouble(report)]
+        say(f"suites: {guest.name}: its clocksource is {report.clocksource}")
+        self.problems += [f"{guest.name}: {text}" for text in check_trouble(report)]
 
     def _run_batch(self, when: str, number: int) -> None:
         guest, batch = self._guest, self._batches[number]
-        guest.machine.limit = guest.machine.age + 2.0 * LIMIT_SECONDS
+        guest.host.limit = guest.host.age + 2.0 * LIMIT_SECONDS
         guest.phase(f"run {when} {number}")
         guest.wait_state(f"ran {when} {number}")
         said = parse(guest.report())
@@ -73,7 +72,7 @@ class Round:
             one = said[str(program)]
             self.results[when, str(program)] = one
             name = f"{guest.name}-{when}-{program.suite}-{program.name}.txt"
-            guest.machine.run.path(name).write_text(one.text)
+            guest.host.run.path(name).write_text(one.text)
             came = word(program, one)
             say(
                 f"suites: {guest.name}, {when} the restore: {program} {came} "
@@ -81,22 +80,16 @@ class Round:
             )
 
 
-def round_of(
-    machine: Machine, settings: Settings, suites: Suites, *, patched: bool
-) -> Round:
-    guest = Guest(
-        machine,
-        "patched" if patched else "unpatched",
-        settings.image(patched=patched),
-        suites.images.guest,
-        kind=settings.guest,
-        tsc_mode=settings.tsc_mode,
-        cmdline=settings.cmdline,
-        memory=MEMORY,
-    )
-    lived = Round(suites, guest)
-    lived.run()
-    return lived
+def rounds(settings: Settings, suites: Suites) -> tuple[Round, Round, Run]:
+    """Run all programs in both guests, on one host."""
+    tell = options.tell("suites")
+    both = []
+    with Session("suites", settings, tell, settings.host, suites.images) as session:
+        for name, patched in (("unpatched", False), ("patched", True)):
+            spec = settings.spec(name, patched=patched, memory=MEMORY)
+            both.append(Round(suites, session.guest(spec)))
+            both[-1].run()
+        return both[0], both[1], session.host(settings.guest).run
 
 
 def arguments(parser: options.Parser) -> None:
@@ -122,13 +115,7 @@ def main(args: argparse.Namespace) -> int:
         say(f"suites: {name} is skipped: {reason}")
     if not suites.programs:
         raise LabError("there is nothing to run")
-    run = Run("suites")
-    host = settings.host.for_guests(settings.guest)
-    with Machine(run, suites.images, settings.unpatched, host) as machine:
-        say(f"suites: booting Xen {settings.xen.version}: {run.directory}")
-        machine.wait_boot()
-        old = round_of(machine, settings, suites, patched=False)
-        new = round_of(machine, settings, suites, patched=True)
+    old, new, run = rounds(settings, suites)
     verdicts = [compare(p, old.results, new.results) for p in suites.programs]
     problems = [
         *(problem for verdict in verdicts for problem in verdict.problems),

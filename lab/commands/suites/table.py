@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+
+from lab.guest.report import read_wire
 
 # By the guest's clock; none of them takes half of it
 LIMIT_SECONDS = 1800
@@ -157,19 +158,13 @@ class Said:
 
 def parse(text: str) -> dict[str, Said]:
     """The report of a batch, by the names of its programs."""
-    statuses: dict[str, int] = {}
-    seconds: dict[str, int] = {}
-    texts: dict[str, str] = {}
-    for line in text.splitlines():
-        found = re.fullmatch(r"(status|seconds|said)\.(\S+?)(\+?)(?: (.*))?", line)
-        if found is None:
-            continue
-        kind, name, more, value = found.groups(default="")
-        if kind == "said":
-            texts[name] = texts.get(name, "") + value + ("" if more else "\n")
-        else:
-            (statuses if kind == "status" else seconds)[name] = int(value)
+    wire = read_wire(text)
+    names = [key.removeprefix("status.") for key in wire.values if "status." in key]
     return {
-        name: Said(status, seconds.get(name, 0), texts.get(name, ""))
-        for name, status in statuses.items()
+        name: Said(
+            int(wire.values[f"status.{name}"]),
+            int(wire.values.get(f"seconds.{name}", "0")),
+            wire.said.get(name, ""),
+        )
+        for name in names
     }
