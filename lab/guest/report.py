@@ -10,6 +10,7 @@ from typing import NamedTuple
 from lab.base.common import LabError
 from lab.base.kmsg import TRACED, Event, Record, Traced
 
+READINGS = 100
 CLOCKS = ("monotonic", "raw", "boottime")
 ACCOUNTS = ("stolen", "total")
 # The kernel's one line about its TSC: at boot, after a resume, and at a demotion
@@ -126,6 +127,11 @@ class Report:
 
     def cost(self, what: str) -> float:
         return float(self.fact(f"cost.{what}"))
+
+    @property
+    def entries(self) -> int:
+        """How many of READINGS of the clock in the vDSO entered the kernel."""
+        return int(self.fact("entries.vdso"))
 
     def time_leaf(self, when: str) -> TimeLeaf:
         return TimeLeaf(*(int(n, 0) for n in self.fact(f"{when}.time_leaf").split()))

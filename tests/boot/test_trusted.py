@@ -100,8 +100,7 @@ def test_the_series_decides_what_xen_clock_foresees(trusted: Lives, slow: Host) 
 
 @pytest.mark.parametrize("case", (DEFAULT, ITSC), ids=str)
 def test_the_vdso_reads_the_clock(trusted: Lives, case: GuestSpec) -> None:
-    report = trusted.of(case).report
-    assert report.cost("vdso") * 20 < report.cost("syscall")
+    assert trusted.of(case).report.entries == 0
 
 
 def test_a_checkpoint_changes_nothing(trusted: Lives) -> None:

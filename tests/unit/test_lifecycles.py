@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +66,7 @@ def test_together(tmp_path: Path) -> None:
     guests: list[Any] = [FakeGuest(name, host) for name in "ab"]
     wait = "touch {0}/{1}; n=0; until [ -e {0}/{2} ] || [ $n -gt 100 ]; do sleep 0.1; "
     wait += "n=$((n + 1)); done; [ -e {0}/{2} ]"
-    start = time.monotonic()
     together(guests, [wait.format(tmp_path, *names) for names in ("ab", "ba")])
-    assert time.monotonic() - start < 10
     for commands in (["true", "exit 3"], ["exit 3", "true"]):
         with pytest.raises(OrderFailed, match="^3"):
             together(guests, commands)

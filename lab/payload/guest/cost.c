@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What one reading of a clock costs */
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -11,6 +14,8 @@
 #define ROUNDS		20
 /* Long enough that one reading at either end does not count */
 #define ROUND_NS	5000000LL
+/* Readings of which we count those that enter the kernel */
+#define COUNTED		100
 
 static void by_libc(unsigned long n)
 {
@@ -70,8 +75,36 @@ static double cost(void (*call)(unsigned long n))
 	return each[ROUNDS / 4];
 }
 
+/* How often a child that makes these readings stops at a system call */
+static long stops(unsigned long n)
+{
+	long stops = 0;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (pid < 0)
+		die("cannot fork");
+	if (!pid) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		by_libc(n);
+		_exit(0);
+	}
+	for (;;) {
+		if (waitpid(pid, &status, 0) != pid)
+			die("cannot wait for %d", pid);
+		if (!WIFSTOPPED(status))
+			return stops;
+		stops++;
+		ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+	}
+}
+
 void report_costs(void)
 {
+	/* It stops at the entry and at the exit of each */
+	say("entries.vdso %ld", (stops(COUNTED) - stops(0)) / 2);
 	say("cost.vdso %.2f", cost(by_libc));
 	say("cost.syscall %.2f", cost(by_syscall));
 	say("cost.rdtsc %.2f", cost(by_rdtsc));
