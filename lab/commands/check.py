@@ -29,7 +29,8 @@ def arguments(parser: options.Parser) -> None:
         action="store_true",
         help="first build each kernel that the series is for, so that all are booted",
     )
-    parser.add_argument("--junit", metavar="FILE", help="write a report for a CI")
+    options.add_junit(parser)
+    options.add_no_build(parser)
 
 
 def build_kernels(kernel: str, *, every: bool) -> None:
@@ -51,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
     command += ["-k", args.k] if args.k else []
     if args.list:
         command += ["--collect-only", "-q"]
-    else:
+    elif not args.no_build:
         script("setup", "check")
         build_kernels(args.kernel, every=args.all_kernels)
     command += [f"--junitxml={args.junit}"] if args.junit else []

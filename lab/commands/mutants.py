@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.base.common import LAB, TOP, LabError, say
+from lab.base.junit import Case, write_junit
 from lab.commands import options
 from lab.images.kernel import build, build_probes, script
 
@@ -91,6 +92,8 @@ def killers(mutant: Mutant, kernel: str, xen: str) -> list[str]:
 
 def arguments(parser: options.Parser) -> None:
     options.add_selection(parser, "errors")
+    options.add_shard(parser)
+    options.add_junit(parser)
     options.add_kernel(parser)
     options.add_xen(parser)
 
@@ -103,13 +106,18 @@ def main(args: argparse.Namespace) -> int:
         return 0
     script("setup", "check")
     build_probes(args.kernel)
-    rows, survivors = [], 0
+    rows: list[str] = []
+    cases: list[Case] = []
     for number, mutant in enumerate(chosen, 1):
         say(f"mutants: {number} of {len(chosen)}: {mutant.name}: {mutant.subject}")
         failed = killers(mutant, args.kernel, args.xen)
-        survivors += not failed
+        survived = "" if failed else "no test has failed"
+        cases.append(Case("mutants", mutant.name, failure=survived))
         rows.append(f"  {mutant.name:16}{mutant.subject}")
         rows.append(f"  {'':16}{', '.join(failed) or 'SURVIVED'}")
+    survivors = sum(bool(case.failure) for case in cases)
+    if args.junit:
+        write_junit(args.junit, "mutants", cases)
     print("\n".join(["", "Mutants, and the tests that failed", *rows]))
     print(f"{len(chosen)} mutants, {survivors} survived")
     return 1 if survivors else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 from lab.base.common import say
@@ -99,6 +100,46 @@ def add_selection(parser: Parser, what: str) -> None:
     )
 
 
+def add_shard(parser: Parser) -> None:
+    parser.add_argument(
+        "--shard",
+        type=shard,
+        default=(1, 1),
+        metavar="I/N",
+        help="run the I-th of N parts, on one of N machines",
+    )
+
+
+def add_junit(parser: Parser) -> None:
+    parser.add_argument(
+        "--junit", type=Path, metavar="FILE", help="write the results for a CI, too"
+    )
+
+
+def add_no_build(parser: Parser) -> None:
+    parser.add_argument(
+        "--no-build",
+        action="store_true",
+        help="install no packages, and take the kernels in build/ as they are",
+    )
+
+
+def shard(text: str) -> tuple[int, int]:
+    numbers = [int(word) for word in text.split("/") if word.isdigit()]
+    if len(numbers) != 2 or not 1 <= numbers[0] <= numbers[1]:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not like 3/8, the third of eight"
+        )
+    return numbers[0], numbers[1]
+
+
+def part_of(every: list[Named], which: tuple[int, int]) -> list[Named]:
+    """Return the part in the order of all; neighbours share a host."""
+    number, parts = which
+    first, last = (len(every) * n // parts for n in (number - 1, number))
+    return every[first:last]
+
+
 def cmdline(text: str) -> str:
     """It stands in double quotes in xl's configuration, which knows no escape."""
     if set(text) & set('"\n'):
@@ -140,6 +181,8 @@ def selected(
 ) -> list[Named]:
     """Those that -k chooses; with --list they are printed, and none is left."""
     found = select(args.k, every)
+    if hasattr(args, "shard"):
+        found = part_of(found, args.shard)
     if args.list:
         for one in found:
             say(describe(one))

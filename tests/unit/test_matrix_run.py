@@ -25,7 +25,7 @@ from lab.guest.scenario import Scenario, Life
 from lab.guest.lifecycle import Crowd
 from lab.commands.matrix.table import LIFECYCLES, Cell, Stage, cells
 from lab.base.select import select
-from lab.commands.matrix.run import Hosts, outcome_of
+from lab.commands.matrix.run import Sessions, outcome_of
 from lab.commands.matrix.outcome import ALIVE, Result
 from lab.images.debian import Unavailable
 from lab.host.host import YOUNGER
@@ -56,7 +56,7 @@ def test_a_xen_that_cannot_be_had_is_skipped(
         raise Unavailable("bullseye is not signed\n  more of it")
 
     monkeypatch.setattr(cases, "make_images", unavailable)
-    with Hosts(Settings()) as hosts:
+    with Sessions(Settings()) as hosts:
         chosen = select("4.14 and pv-save", cells())
         outcomes = [outcome_of(hosts, cell, SETTINGS) for cell in chosen]
     assert [outcome.result for outcome in outcomes] == [Result.SKIPPED] * len(chosen)
@@ -83,7 +83,7 @@ def test_what_a_kernel_cannot_do_is_skipped(
 
     monkeypatch.setattr(cases, "make_images", missing)
     cell = select("4.17-untrusted-pvh-hibernate", cells())[0]
-    with Hosts(Settings()) as hosts:
+    with Sessions(Settings()) as hosts:
         outcome = outcome_of(hosts, cell, replace(SETTINGS, kernel="6.1"))
     assert outcome.result is result
     if result is Result.SKIPPED:
@@ -93,7 +93,7 @@ def test_what_a_kernel_cannot_do_is_skipped(
 @pytest.mark.parametrize("lifecycle", ["checkpoint", "failed-save", "failed-migration"])
 def test_what_a_xen_cannot_do_is_skipped(lifecycle: str) -> None:
     cell = select(f"4.14 and {lifecycle}", cells())[0]
-    with Hosts(Settings()) as hosts:
+    with Sessions(Settings()) as hosts:
         outcome = outcome_of(hosts, cell, SETTINGS)
     assert outcome.result is Result.SKIPPED and "panics" in outcome.reason
     newer = select(f"4.17 and {lifecycle}", cells())[0]
@@ -116,7 +116,7 @@ def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cases, "make_images", lambda *_: images)
     monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
     monkeypatch.setattr(matrix_run, "say", lambda text: None)
-    with Hosts(Settings()) as hosts:
+    with Sessions(Settings()) as hosts:
         first = outcome_of(hosts, SAVE, SETTINGS)
         second = outcome_of(hosts, PAUSE, SETTINGS)
     assert first.result is Result.LOST and "Xen died" in first.details

@@ -17,6 +17,7 @@ from pathlib import Path
 from lab.guest.session import Session
 from lab.base.common import BUILD, LabError, locked, need_space, say
 from lab.base.common import write_atomically
+from lab.base.junit import Case, write_junit
 from lab.config import GuestSpec, HOSTS, Settings
 from lab.checks.all import Slept, check_guest, problems_of
 from lab.images.kernel import build_both, git, script, tree_of
@@ -149,8 +150,18 @@ def markdown(kernel: str, table: Table, subjects: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def junit_cases(table: Table) -> list[Case]:
+    return [
+        Case(f"bisect.{config}", f"{number:02}", failure="\n".join(problems))
+        for config, found in table.items()
+        for number, problems in found.items()
+    ]
+
+
 def arguments(parser: options.Parser) -> None:
     options.add_selection(parser, "configurations")
+    options.add_shard(parser)
+    options.add_junit(parser)
     options.add_kernel(parser)
     options.add_xen(parser)
     options.add_verbose(parser)
@@ -178,6 +189,8 @@ def main(args: argparse.Namespace) -> int:
                 table[BOOT] = boot(tree, settings, built)
             text = markdown(settings.kernel, table, subjects)
             write_atomically(report, text.encode())
+    if args.junit:
+        write_junit(args.junit, "bisect", junit_cases(table))
     problems = [wrong for found in table.values() for wrong in found.values()]
     failed = sum(map(bool, problems))
     say(markdown(settings.kernel, table, subjects))

@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from lab.guest.session import Session, explain
 from lab.base.common import LAB, TOP, LabError, say, write_atomically
@@ -22,7 +23,10 @@ from lab.checks.xen_clock import check_foresight
 from lab.guest.scenario import Scenario, Life
 from lab.guest.lifecycle import Crowd
 from lab.commands.matrix.table import PLACES, Cell, Stage, cells
+from lab.base.junit import write_junit
+from lab.base.select import select
 from lab.commands.matrix.report import html, markdown
+from lab.commands.matrix.store import FILE, SUITE, Shard, junit_case
 from lab.commands.matrix.outcome import ALIVE, Outcome, Result, Side, compare
 from lab.images.debian import Unavailable
 from lab.host.host import Host
@@ -32,7 +36,7 @@ from lab.base.svg import Line, draw
 from lab.guest.report import Report
 
 
-class Hosts:
+class Sessions:
     """The machines that are up: those of one place, and of where guests go from it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -44,7 +48,7 @@ class Hosts:
         self._over: list[Session] = []
         self._gone: dict[str, Unavailable] = {}
 
-    def __enter__(self) -> Hosts:
+    def __enter__(self) -> Sessions:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,10 +84,10 @@ def repeat(cell: Cell, settings: Settings) -> str:
     return " ".join([*words, f"-k {cell}"])
 
 
-def target_of(hosts: Hosts, cell: Cell, home: Host, kind: str) -> Host:
+def target_of(sessions: Sessions, cell: Cell, home: Host, kind: str) -> Host:
     """Where the guest goes, which is older or younger where that is the point."""
     home.wait_age(cell.life.younger)
-    away = hosts.at(cell, cell.life.target).host(kind)
+    away = sessions.at(cell, cell.life.target).host(kind)
     older = PLACES[cell.life.target].uptime > 0
     if (older or cell.life.younger) and older != (away.uptime > home.uptime):
         raise LabError(
@@ -120,18 +124,18 @@ def checked(
 
 
 def side_of(
-    hosts: Hosts, cell: Cell, old: Side | None = None
+    sessions: Sessions, cell: Cell, old: Side | None = None
 ) -> tuple[Side, Course, str]:
     """How a guest lived, its course, and what is wrong, to print.
 
     It is the one with the series where that without it is given.
     """
     patched = old is not None
-    session = hosts.at(cell, cell.place)
+    session = sessions.at(cell, cell.place)
     case = cell.case(patched=patched)
     again = repeat(cell, session.settings)
     stage = Stage(
-        lambda: target_of(hosts, cell, session.host(case.kind), case.kind),
+        lambda: target_of(sessions, cell, session.host(case.kind), case.kind),
         lambda ending: session.guest(cell.case(patched=patched, ending=ending)),
         session.tell,
     )
@@ -173,13 +177,13 @@ def drawing(cell: Cell, old: Course, new: Course) -> str:
     return draw(lines, cell.lifecycle)
 
 
-def outcome_of(hosts: Hosts, cell: Cell, settings: Settings) -> Outcome:
+def outcome_of(sessions: Sessions, cell: Cell, settings: Settings) -> Outcome:
     start = time.monotonic()
     try:
         if reason := cell.life.refused(settings.kernel, XENS[cell.xen]):
             return Outcome(cell, Result.SKIPPED, reason=reason)
-        old, old_course, _ = side_of(hosts, cell)
-        new, new_course, details = side_of(hosts, cell, old)
+        old, old_course, _ = side_of(sessions, cell)
+        new, new_course, details = side_of(sessions, cell, old)
     except Unavailable as error:
         return Outcome(cell, Result.SKIPPED, reason=str(error))
     # What nobody has foreseen ends this case, and the others go on
@@ -199,14 +203,36 @@ def outcome_of(hosts: Hosts, cell: Cell, settings: Settings) -> Outcome:
     )
 
 
-def report(outcomes: list[Outcome], kernel: str, seconds: float) -> None:
-    title = f"Linux {kernel}, {len(outcomes)} cases in {seconds / 60:.0f} minutes"
-    write_atomically(LAB / "report.md", markdown(outcomes, title).encode())
-    write_atomically(LAB / "report.html", html(outcomes, title).encode())
+def write_report(shard: Shard) -> None:
+    """What is known so far can be read, and survives an interruption."""
+    cases, minutes = len(shard.outcomes), shard.seconds / 60
+    title = f"Linux {shard.kernel}, {cases} cases in {minutes:.0f} minutes"
+    write_atomically(LAB / "report.md", markdown(shard.outcomes, title).encode())
+    write_atomically(LAB / "report.html", html(shard.outcomes, title).encode())
+    shard.save(LAB / FILE)
+
+
+def finish(shard: Shard, junit: Path | None) -> int:
+    """Write the reports and sum up; the result is the exit status."""
+    write_report(shard)
+    if junit:
+        write_junit(junit, SUITE, [junit_case(one) for one in shard.outcomes])
+    counts = {
+        result.value: sum(one.result is result for one in shard.outcomes)
+        for result in Result
+    }
+    say(", ".join(f"{number} {name}" for name, number in counts.items()))
+    say(f"the report is {(LAB / 'report.html').relative_to(TOP)}, and report.md there")
+    compared = counts["fixed"] + counts["same"]
+    failed = any(one.result.failed for one in shard.outcomes)
+    return 0 if compared and not failed else 1
 
 
 def arguments(parser: options.Parser) -> None:
     options.add_selection(parser, "cases")
+    options.add_shard(parser)
+    options.add_junit(parser)
+    options.add_no_build(parser)
     options.add_kernel(parser)
     options.add_mutant(parser)
     options.add_verbose(parser)
@@ -214,28 +240,28 @@ def arguments(parser: options.Parser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     settings = options.settings_of(args)
-    chosen = options.selected(args, cells())
+    own = options.selected(args, cells())
     if args.list:
         return 0
-    script("setup", "check")
-    build_both(settings.kernel)
-    settings.image()
+    if not args.no_build:
+        script("setup", "check")
+        build_both(settings.kernel)
+    for patched in (False, True):
+        settings.image(patched=patched)
     start = time.monotonic()
-    outcomes: list[Outcome] = []
-    with Hosts(settings) as hosts:
-        for number, cell in enumerate(chosen, 1):
-            outcome = outcome_of(hosts, cell, settings)
-            outcomes.append(outcome)
-            say(f"lab: {number} of {len(chosen)}: {outcome}")
+    shard = Shard(
+        settings.kernel,
+        [str(cell) for cell in select(args.k, cells())],
+        [str(cell) for cell in own],
+    )
+    write_report(shard)
+    with Sessions(settings) as sessions:
+        for number, cell in enumerate(own, 1):
+            outcome = outcome_of(sessions, cell, settings)
+            shard.outcomes.append(outcome)
+            say(f"lab: {number} of {len(own)}: {outcome}")
             if outcome.details:
                 say(outcome.details)
-            # What is known so far can be read, and survives an interruption
-            report(outcomes, settings.kernel, time.monotonic() - start)
-    counts = {
-        result.value: sum(outcome.result is result for outcome in outcomes)
-        for result in Result
-    }
-    say(", ".join(f"{number} {name}" for name, number in counts.items()))
-    say("the report is build/lab/report.md, and report.html beside it")
-    compared = counts["fixed"] + counts["same"]
-    return 0 if compared and not any(o.result.failed for o in outcomes) else 1
+            shard.seconds = time.monotonic() - start
+            write_report(shard)
+    return finish(shard, args.junit)
