@@ -10,9 +10,9 @@ from typing import Callable
 
 from lab.base import common
 from lab.commands import bench, boot, check, debug, fuzz, mutants, plot, prove, ship
-from lab.commands import report, soak
+from lab.commands import soak
 from lab.commands.bisect import run as bisect
-from lab.commands.matrix import run as matrix
+from lab.commands.matrix import join, run as matrix
 from lab.commands.options import Parser
 from lab.commands.suites import run as suites
 
@@ -30,7 +30,7 @@ COMMANDS = {
     "boot": Command(boot.__doc__, boot.arguments, boot.main),
     "check": Command(check.__doc__, check.arguments, check.main),
     "matrix": Command(matrix.__doc__, matrix.arguments, matrix.main),
-    "report": Command(report.__doc__, report.arguments, report.main),
+    "report": Command(join.__doc__, join.arguments, join.main),
     "suites": Command(suites.__doc__, suites.arguments, suites.main),
     "debug": Command(debug.__doc__, debug.arguments, debug.main),
     "soak": Command(soak.__doc__, soak.arguments, soak.main),

@@ -89,7 +89,7 @@ def silent(*command: str | Path, cwd: Path = TOP) -> None:
 def tracked(*patterns: str) -> list[str]:
     """Files of the project, also those that are not committed yet."""
     listed = run("git", "ls-files", "-co", "--exclude-standard", "--", *patterns)
-    return sorted(name for name in listed.stdout.split() if (TOP / name).exists())
+    return sorted(name for name in listed.stdout.split() if (TOP / name).is_file())
 
 
 def added(patches: list[Path]) -> list[str]:

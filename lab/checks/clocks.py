@@ -15,7 +15,7 @@ OTHER_CALLER_USEC = 100_000
 def check_printk(report: Report) -> list[str]:
     wrong = []
     if report.lost_records:
-        wrong.append("the kernel's log lost records, its order cannot be judged")
+        wrong.append("the kernel's log lost records, its order cannot be checked")
     if report.kmsg[0].usec > FIRST_STAMP_USEC:
         wrong.append(f"the first printk is not at 0: {report.kmsg[0]}")
     # The verdict is the first line that Xen's sched_clock stamps

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
-from lab.base.common import say
+from lab.base.common import LAB, say
 from lab.base.select import select
 from lab.config import DEFAULT_KERNEL, GUESTS, HOSTS, TSC_MODES, XENS, Settings
 from lab.images.kernel import kernels
@@ -113,6 +113,16 @@ def add_shard(parser: Parser) -> None:
 def add_junit(parser: Parser) -> None:
     parser.add_argument(
         "--junit", type=Path, metavar="FILE", help="write the results for a CI, too"
+    )
+
+
+def add_output(parser: Parser) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=LAB,
+        metavar="DIR",
+        help="where the report is written (default: build/lab)",
     )
 
 

@@ -39,7 +39,7 @@ def lags(life: Life) -> list[int]:
     ]
 
 
-def judge(life: Life) -> list[str]:
+def check(life: Life) -> list[str]:
     problems = []
     stall = int(life.report.fact("spin.stall"))
     if stall > STALL_NS:
@@ -53,7 +53,7 @@ def judge(life: Life) -> list[str]:
 @pytest.mark.parametrize("case", (STABLE, UNSTABLE, TICKING, OLD), ids=str)
 def test_time_continues(session: Lives, case: GuestSpec) -> None:
     life = session.of(case)
-    problems = judge(life)
+    problems = check(life)
     if problems:
         repeat = repeat_test("nohz", case)
         pytest.fail(explain(case, life, problems, repeat), pytrace=False)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def test_black() -> None:
 def test_mypy() -> None:
     done = run("mypy", "--strict", "lab", "tests", "xen-lab")
     assert done.returncode == 0, done.stdout
+
+
+def test_sizes() -> None:
+    """A subject a module, and functions that fit a page."""
+    for name in tracked("*.py"):
+        text = (TOP / name).read_text()
+        assert len(text.splitlines()) <= 500, name
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                assert lines <= 60, f"{name}: {node.name}() has {lines} lines"
 
 
 def test_codespell() -> None:

@@ -55,7 +55,7 @@ def test_what_others_do() -> None:
 def test_what_a_guest_survives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str], lives: int
 ) -> None:
-    """It lives once more, but not for ever: then it is judged as it is."""
+    """It lives once more, but not for ever: then it is checked as it is."""
     words = iter(said)
 
     def guest(case: GuestSpec) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The lab's own judgement, without QEMU: what is wrong must be called wrong.
+"""The checks, without QEMU: what is wrong must be called wrong.
 
 recorded.report is a shortened real one, of a patched guest in the default mode.
 """

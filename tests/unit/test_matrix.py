@@ -14,7 +14,8 @@ from lab.checks.all import Findings
 from lab.commands.matrix.table import LIFECYCLES, MODES, PLACES, ROWS, Cell, cells
 from lab.base.select import select
 from lab.commands.matrix.report import html, markdown
-from lab.commands.matrix.outcome import ALIVE, Outcome, Result, Side, compare
+from lab.commands.matrix.outcome import ALIVE, Outcome, Side, compare
+from lab.commands.result import Result
 
 SAVE, PAUSE = select("4.17-untrusted-pv-save", cells()) + select(
     "4.17-untrusted-pv-pause", cells()
@@ -88,7 +89,7 @@ def test_wrong_choice(wrong: str) -> None:
         (WELL, DEAD, Result.WORSE),
         (SLOW, DEAD, Result.WORSE),
         (SLOW, BACK, Result.WORSE),
-        # A judge of the series has not seen the kernel without it
+        # A check of the series has not seen the kernel without it
         (WELL, {**WELL, "policy": ["rule is native"]}, Result.WORSE),
         (SLOW, SLOW, Result.UNFIXED),
         (DEAD, DEAD, Result.LOST),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How a case of the matrix is run and judged, without QEMU."""
+"""How a case of the matrix is run and checked, without QEMU."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from lab.guest.lifecycle import Crowd
 from lab.commands.matrix.table import LIFECYCLES, Cell, Stage, cells
 from lab.base.select import select
 from lab.commands.matrix.run import Sessions, outcome_of
-from lab.commands.matrix.outcome import ALIVE, Result
+from lab.commands.matrix.outcome import ALIVE
+from lab.commands.result import Result
 from lab.images.debian import Unavailable
 from lab.host.host import YOUNGER
 from lab.config import Settings

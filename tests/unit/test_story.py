@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The judges that hold tellers against each other notice each that tells otherwise."""
+"""The checks of consistency notice each source that differs from the others."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The judge of programs that others wrote, and their tables, without QEMU."""
+"""The checks of programs that others wrote, and their tables, without QEMU."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lab.commands.suites.check import (
     table,
     word,
 )
-from lab.commands.matrix.outcome import Result
+from lab.commands.result import Result
 from lab.images.debian import Unavailable
 from lab.commands.suites.table import (
     LEFT_OUT,

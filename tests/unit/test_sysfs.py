@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The judge of /sys/hypervisor/tsc/ notices each file that tells something else."""
+"""The check of /sys/hypervisor/tsc/ notices each file that differs."""
 
 from __future__ import annotations
 

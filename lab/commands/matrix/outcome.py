@@ -4,28 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 
 from lab.checks.all import Findings
 from lab.commands.matrix.table import Cell
+from lab.commands.result import Result
 from lab.guest.report import Report
 
 # What a guest died of is a finding like any other
 ALIVE = "alive"
-
-
-class Result(Enum):
-    FIXED = "fixed"
-    SAME = "same"
-    UNFIXED = "unfixed"
-    WORSE = "worse"
-    LOST = "lost"
-    SKIPPED = "skipped"
-
-    @property
-    def failed(self) -> bool:
-        """The series is to be well; there is no comparison of one that is lost."""
-        return self in (Result.UNFIXED, Result.WORSE, Result.LOST)
 
 
 @dataclass
@@ -44,7 +30,7 @@ class Side:
 
     @property
     def faults(self) -> set[str]:
-        """The judges that are not content."""
+        """The checks that fail."""
         return {name for name, problems in self.findings.items() if problems}
 
 
@@ -79,9 +65,9 @@ class Outcome:
 
 
 def compare(old: Side, new: Side) -> Result:
-    """Worse as soon as one judge is content with the old kernel alone.
+    """Compare the checks: worse as soon as one fails with the series alone.
 
-    That of what the old kernel foresees finds fault with the new one.
+    A wrong prediction by the kernel without the series counts against the one with it.
     """
     if ALIVE in new.faults & old.faults:
         return Result.LOST

@@ -6,7 +6,8 @@ from __future__ import annotations
 from html import escape
 
 from lab.commands.matrix.table import LIFECYCLES
-from lab.commands.matrix.outcome import Outcome, Result, Side
+from lab.commands.matrix.outcome import Outcome, Side
+from lab.commands.result import Result
 
 COLOURS = {
     Result.FIXED: "#aceebb",
@@ -81,8 +82,8 @@ def remarks(outcome: Outcome) -> list[str]:
     for name, side in (("without", outcome.old), ("with", outcome.new)):
         if side:
             lines += [
-                f"{name} the series: {judge}: {text}"
-                for judge, problems in side.findings.items()
+                f"{name} the series: {check}: {text}"
+                for check, problems in side.findings.items()
                 for text in problems
             ]
             lines += [f"{name} the series: {side.log}"] * bool(side.faults and side.log)

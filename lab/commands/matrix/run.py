@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab.guest.session import Session, explain
-from lab.base.common import LAB, TOP, LabError, say, write_atomically
+from lab.base.common import TOP, LabError, say, write_atomically
 from lab.guest.clock_trace import Course
 from lab.host.errors import HostDied, RunError
 from lab.config import GuestSpec, Settings, XENS
@@ -27,7 +27,8 @@ from lab.base.junit import write_junit
 from lab.base.select import select
 from lab.commands.matrix.report import html, markdown
 from lab.commands.matrix.store import FILE, SUITE, Shard, junit_case
-from lab.commands.matrix.outcome import ALIVE, Outcome, Result, Side, compare
+from lab.commands.matrix.outcome import ALIVE, Outcome, Side, compare
+from lab.commands.result import Result
 from lab.images.debian import Unavailable
 from lab.host.host import Host
 from lab.images.kernel import build_both, script
@@ -203,18 +204,18 @@ def outcome_of(sessions: Sessions, cell: Cell, settings: Settings) -> Outcome:
     )
 
 
-def write_report(shard: Shard) -> None:
+def write_report(shard: Shard, output: Path) -> None:
     """What is known so far can be read, and survives an interruption."""
     cases, minutes = len(shard.outcomes), shard.seconds / 60
     title = f"Linux {shard.kernel}, {cases} cases in {minutes:.0f} minutes"
-    write_atomically(LAB / "report.md", markdown(shard.outcomes, title).encode())
-    write_atomically(LAB / "report.html", html(shard.outcomes, title).encode())
-    shard.save(LAB / FILE)
+    write_atomically(output / "report.md", markdown(shard.outcomes, title).encode())
+    write_atomically(output / "report.html", html(shard.outcomes, title).encode())
+    shard.save(output / FILE)
 
 
-def finish(shard: Shard, junit: Path | None) -> int:
+def finish(shard: Shard, output: Path, junit: Path | None) -> int:
     """Write the reports and sum up; the result is the exit status."""
-    write_report(shard)
+    write_report(shard, output)
     if junit:
         write_junit(junit, SUITE, [junit_case(one) for one in shard.outcomes])
     counts = {
@@ -222,16 +223,18 @@ def finish(shard: Shard, junit: Path | None) -> int:
         for result in Result
     }
     say(", ".join(f"{number} {name}" for name, number in counts.items()))
-    say(f"the report is {(LAB / 'report.html').relative_to(TOP)}, and report.md there")
+    say(f"the report is {output / 'report.html'}, and report.md beside it")
     compared = counts["fixed"] + counts["same"]
     failed = any(one.result.failed for one in shard.outcomes)
-    return 0 if compared and not failed else 1
+    # Of more shards than cases some have none
+    return 0 if (compared or not shard.own) and not failed else 1
 
 
 def arguments(parser: options.Parser) -> None:
     options.add_selection(parser, "cases")
     options.add_shard(parser)
     options.add_junit(parser)
+    options.add_output(parser)
     options.add_no_build(parser)
     options.add_kernel(parser)
     options.add_mutant(parser)
@@ -254,7 +257,7 @@ def main(args: argparse.Namespace) -> int:
         [str(cell) for cell in select(args.k, cells())],
         [str(cell) for cell in own],
     )
-    write_report(shard)
+    write_report(shard, args.output)
     with Sessions(settings) as sessions:
         for number, cell in enumerate(own, 1):
             outcome = outcome_of(sessions, cell, settings)
@@ -263,5 +266,5 @@ def main(args: argparse.Namespace) -> int:
             if outcome.details:
                 say(outcome.details)
             shard.seconds = time.monotonic() - start
-            write_report(shard)
-    return finish(shard, args.junit)
+            write_report(shard, args.output)
+    return finish(shard, args.output, args.junit)

@@ -10,7 +10,8 @@ from typing import Any
 
 from lab.base.common import LabError, write_atomically
 from lab.base.junit import Case
-from lab.commands.matrix.outcome import Outcome, Result, Side
+from lab.commands.matrix.outcome import Outcome, Side
+from lab.commands.result import Result
 from lab.commands.matrix.table import Cell, cells
 
 FILE = "report.json"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from lab.commands.matrix.outcome import Result
+from lab.commands.result import Result
 from lab.commands.suites.table import WHENS, Program, Said
 
 # Exit statuses: of a kselftest that skips all, and of one that timeout has killed

@@ -15,7 +15,7 @@ from lab.host.errors import HostDied
 from lab.checks.clocks import check_trouble
 from lab.commands.suites.check import Results, compare, table, word
 from lab.guest.scenario import finish, measure
-from lab.commands.matrix.outcome import Result
+from lab.commands.result import Result
 from lab.host.rundir import Run
 from lab.config import Settings
 from lab.images.kernel import build_both, script

@@ -20,7 +20,10 @@ def arguments(parser: options.Parser) -> None:
         help="a directory with the report.json of a shard",
     )
     options.add_junit(parser)
+    options.add_output(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    return finish(join([load(path) for path in args.directories]), args.junit)
+    return finish(
+        join([load(path) for path in args.directories]), args.output, args.junit
+    )
