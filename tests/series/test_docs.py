@@ -10,6 +10,8 @@ import pytest
 
 from lab.__main__ import COMMANDS
 from lab.base.common import TOP
+from lab.commands.matrix.table import NAPS, cells
+from lab.host.rundir import RUNS_KEPT
 from tests.tree import TREE, make, run
 
 PAGES = TOP / "Documentation/virt/xen"
@@ -18,7 +20,11 @@ TROUBLE = PAGES / "clock-troubleshooting.rst"
 INDEX = PAGES / "index.rst"
 INSIDE = TOP / "Documentation/lab/inside.rst"
 NAMES = ("clocks", "troubleshooting")
-OURS = [TOP / "README.rst", *sorted((TOP / "Documentation/lab").glob("*.rst"))]
+OURS = [
+    TOP / "README.rst",
+    TOP / "CONTRIBUTING.rst",
+    *sorted((TOP / "Documentation/lab").glob("*.rst")),
+]
 # Named in them: there once it is built, or for a kernel that it calls W
 ELSEWHERE = ("tools/xen-clock/xen-clock", "lab/kconfig/kernel.config.W")
 ABI = TOP / "Documentation/ABI/testing/sysfs-hypervisor-xen-tsc"
@@ -256,11 +262,30 @@ def test_layers_of_the_lab() -> None:
         *LAYERS
     }
     for path in modules:
-        own = LAYERS.index(path.relative_to(lab).parts[0].removesuffix(".py"))
-        for used in USED.findall(path.read_text()):
-            assert LAYERS.index(used) <= own, f"{path} uses lab.{used}"
-    told = [name for name, _ in simple_table(INSIDE.read_text(), "Package")]
-    assert [Path(name).stem for name in told] == list(LAYERS)
+        layer = LAYERS.index(path.relative_to(lab).parts[0].removesuffix(".py"))
+        for name in USED.findall(path.read_text()):
+            assert LAYERS.index(name) <= layer, f"{path} uses lab.{name}"
+    # Commands share these with each other, and nothing else
+    shared = {"options", "result", "boot_report"}
+    for path in (lab / "commands").rglob("*.py"):
+        own = path.relative_to(lab / "commands").parts[0].removesuffix(".py")
+        used = re.findall(r"^from lab\.commands\.(\w+)", path.read_text(), re.M)
+        assert set(used) <= shared | {own}, path
+    told = re.findall(r"^ {4}lab/(\w+)(?:/|\.py) ", INSIDE.read_text(), re.M)
+    assert told == list(reversed(LAYERS))
+
+
+def test_numbers() -> None:
+    """They come from the code."""
+    for page, texts in {
+        INSIDE: [f"The last {RUNS_KEPT} runs are kept."],
+        INSIDE.with_name("tests.rst"): [
+            f"there are {len(cells())} of them",
+            f"suspended {NAPS} times (naps)",
+        ],
+    }.items():
+        words = " ".join(page.read_text().split())
+        assert [text for text in texts if text not in words] == [], page
 
 
 @pytest.mark.usefixtures("trees")
