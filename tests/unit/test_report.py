@@ -14,6 +14,7 @@ from lab.commands.matrix import join as report
 from lab.commands.matrix.outcome import Outcome, Side
 from lab.commands.result import Result
 from lab.commands.matrix.report import html
+from lab.commands.matrix.run import finish
 from lab.commands.matrix.store import FILE, Shard, join, load
 from lab.commands.matrix.table import cells
 from lab.commands.options import part_of, shard
@@ -58,6 +59,24 @@ def test_joined_it_is_as_in_one(tmp_path: Path) -> None:
     joined = join([load(two), load(one)])
     assert joined.outcomes == outcomes and joined.seconds == 60.0
     assert html(joined.outcomes, "x") == html(outcomes, "x")
+
+
+@pytest.mark.parametrize(
+    ("own", "results", "status"),
+    [
+        (NAMES, [Result.SAME, Result.SKIPPED], 0),
+        (NAMES, [Result.SKIPPED], 1),
+        (NAMES[:1], [Result.SKIPPED], 0),
+        ([], [], 0),
+        (NAMES[:1], [Result.WORSE], 1),
+    ],
+)
+def test_exit_status(
+    tmp_path: Path, own: list[str], results: list[Result], status: int
+) -> None:
+    """A shard may have nothing to compare, but not the whole."""
+    outcomes = [outcome(number, result) for number, result in enumerate(results)]
+    assert finish(Shard("6.12", NAMES, own, outcomes), tmp_path, None) == status
 
 
 def test_a_shard_that_died_is_lost(tmp_path: Path) -> None:
