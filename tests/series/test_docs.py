@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
-from lab.__main__ import COMMANDS
+from lab.__main__ import COMMANDS, parser_of_all
 from lab.base.common import TOP
 from lab.commands.matrix.table import NAPS, cells
 from lab.host.rundir import RUNS_KEPT
@@ -244,10 +245,13 @@ def test_our_own_pages(page: Path) -> None:
     assert len(text.splitlines()) <= 300
     assert max(map(len, text.splitlines())) <= 90
     rules = re.findall(r"^([\w -]+):(?!=)", (TOP / "Makefile").read_text(), re.M)
-    targets = re.findall(r"""(?:^\s+|["`])make (\w[\w-]*)""", text, re.M)
+    targets = re.findall(r"""(?:^[ \t]+|["`])make (\w[\w-]*)""", text, re.M)
     assert set(targets) <= {target for rule in rules for target in rule.split()}
-    commands = re.findall(r"""(?:^\s+|["`])(?:\./)?xen-lab (\w[\w-]*)""", text, re.M)
+    commands = re.findall(r"""(?:^[ \t]+|["`])(?:\./)?xen-lab (\w[\w-]*)""", text, re.M)
     assert set(commands) <= set(COMMANDS)
+    for words in re.findall(r"^[ \t]+\./xen-lab (.*?)(?:\s+#.*)?$", text, re.M):
+        if "..." not in words and "|" not in words:
+            parser_of_all().parse_args(shlex.split(words))
     for name in re.findall(
         r"(?<!build/)\b(?:Documentation|tools|arch|lab|tests)/[\w./-]+\w", text
     ):
