@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The one list of what is asked of a guest, for all commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Iterable
+
+from lab.checks import clocks, demotion, network, policy, suspend
+from lab.checks.kselftest import check_selftest
+from lab.config import GuestSpec, HostSpec
+from lab.guest.scenario import Life
+
+# What each check has to say
+Findings = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Slept:
+    """Xen suspended the guest so often, and it resumed so often as another domain.
+
+    It had to evaluate its TSC again after each suspend, cancelled or not, and after
+    hibernation, which is no suspend of Xen's.
+    """
+
+    suspends: int = 0
+    wakes: int = 0
+    images: int = 0
+
+    @property
+    def evaluations(self) -> int:
+        return self.suspends + self.images
+
+
+# A check knows how the guest was made, its life, and how often it was suspended
+Check = Callable[[GuestSpec, Life, Slept], list[str]]
+
+
+def _connection(spec: GuestSpec, life: Life, _: Slept) -> list[str]:
+    return network.check_connection(life.report) if spec.network else []
+
+
+# What holds for a kernel with the series and for one without it
+CHECKS: dict[str, Check] = {
+    "kind": lambda spec, life, _: policy.check_kind(life.report, spec.kind),
+    "leaf": lambda _, life, __: policy.check_outside(life.report, life.outside),
+    "printk": lambda _, life, __: clocks.check_printk(life.report),
+    "clocks": lambda _, life, slept: clocks.check_clocks(
+        life.report, suspended=slept.wakes > 0
+    ),
+    "trouble": lambda _, life, __: clocks.check_trouble(life.report),
+    "ticks": lambda _, life, __: demotion.check_ticks(life),
+    "suspends": lambda _, life, slept: suspend.check_suspends(
+        life.report, slept.suspends
+    ),
+    "wakes": lambda _, life, slept: suspend.check_wakes(life.report, slept.wakes),
+    "timers": lambda _, life, __: suspend.check_timers(life.report),
+    "accounts": lambda _, life, __: suspend.check_accounts(life.report),
+    "connection": _connection,
+}
+
+
+def check_guest(
+    spec: GuestSpec, life: Life, slept: Slept, names: Iterable[str] = CHECKS
+) -> Findings:
+    """Run all of these checks, or those that are named."""
+    return {name: CHECKS[name](spec, life, slept) for name in names}
+
+
+def check_series(
+    spec: GuestSpec, life: Life, host: HostSpec, slept: Slept, demoted: str = ""
+) -> Findings:
+    """What the series promises: a verdict that holds, or a TSC that is demoted.
+
+    The reason for the demotion is a regular expression.
+    """
+    report = life.report
+    expected = policy.expected_of(report, spec.tsc_mode, spec.cmdline, host)
+    found = policy.check_policy(report, expected)
+    if not report.verdicts:
+        return {"policy": found}
+    findings = {"selftest": check_selftest(report, patched=True)}
+    if demoted:
+        findings["demoted"] = demotion.check_demoted(report, demoted)
+        return findings
+    findings["policy"] = found
+    if expected.verdict == "reliable":
+        times = slept.evaluations
+        findings["still reliable"] = demotion.check_still_reliable(report, times)
+    return findings
+
+
+def problems_of(findings: Findings) -> list[str]:
+    """Return everything that is wrong, as a list of sentences."""
+    return [
+        f"{name}: {text}" for name, problems in findings.items() for text in problems
+    ]

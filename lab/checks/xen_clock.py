@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The output of tools/xen-clock in a guest against all that is known of that guest."""
+
+from __future__ import annotations
+
+import json
+
+from lab.checks.policy import NAMES_TSC, Expectation
+from lab.checks.sysfs import MODES
+from lab.guest.report import Report
+
+# A dom0 in mode default: what its kernel makes of the host's TSC
+DOM0 = {
+    "untrusted": ("unverified", "unreliable-host"),
+    "trusted": ("reliable", "native"),
+}
+
+
+def names_tsc(report: Report) -> bool:
+    return bool(set(NAMES_TSC) & set(report.values.get("before.cmdline", "").split()))
+
+
+def check_foresight(old: Report, new: Report) -> list[str]:
+    """What a kernel without the series would decide is what one with it has decided.
+
+    Of two guests on one host and in one mode.  If only one of them names the TSC on its
+    command line, the verdicts can differ.
+    """
+    if not new.verdicts:
+        return ["the kernel has decided nothing"]
+    would = json.loads(old.words("xen-clock.before"))["verdict"]
+    decided = new.verdicts[0]
+    same = names_tsc(old) == names_tsc(new)
+    names = ("rule", "verdict", "reason") if same else ("rule",)
+    if would["by"] != "policy" or any(would[name] != decided[name] for name in names):
+        return [f"xen-clock says {would}, the kernel has decided {decided.groupdict()}"]
+    return []
+
+
+def check_dom0(text: str, host: str, by: str) -> list[str]:
+    """The same for dom0: xen-clock's document against what is right there."""
+    said = json.loads(text)
+    names = ("verdict", "rule", "by")
+    seen = (said["domain"], *(said["verdict"][name] for name in names))
+    wanted = ("PV dom0", *DOM0[host], by)
+    return [] if seen == wanted else [f"xen-clock: {seen}, expected {wanted}: {text}"]
+
+
+def check_tool(report: Report, expected: Expectation, *, patched: bool) -> list[str]:
+    """If the kernel has no verdict, the tool has that of a kernel with the series."""
+    said = json.loads(report.words("xen-clock.after"))
+    leaf = report.time_leaf("after")
+    version = f"{report.fact('after.xen_major')}.{report.fact('after.xen_minor')}"
+    verdict, clocksource = said["verdict"], said["clocksource"]
+    pairs = {
+        "xen_version": (".".join(said["xen_version"].split(".")[:2]), version),
+        "patched": (said["patched"], patched),
+        "time_leaf": (
+            said["time_leaf"],
+            {
+                "mode": MODES[leaf.mode],
+                "mode_number": leaf.mode,
+                "emulated": leaf.emulated,
+                "host_reliable": leaf.host_reliable,
+                "frequency_khz": leaf.khz,
+                "host_frequency_khz": int(report.fact("after.host_khz")),
+                "incarnation": leaf.incarnation,
+            },
+        ),
+        "invariant_tsc": (said["invariant_tsc"], report.fact("after.itsc") == "1"),
+        "clocksource": (clocksource["current"], report.fact("after.clocksource")),
+        "available": (
+            sorted(clocksource["available"]),
+            sorted(report.fact("after.available").split()),
+        ),
+    }
+    if patched:
+        pairs |= {
+            "verdict": (verdict["verdict"], report.fact("after.sysfs.verdict")),
+            "reason": (verdict["reason"], report.fact("after.sysfs.reason")),
+            "by": (verdict["by"], "kernel"),
+            "demotions": (str(said["demotions"]), report.fact("after.sysfs.demotions")),
+        }
+    else:
+        pairs |= {
+            "verdict": (verdict["verdict"], expected.verdict),
+            "by": (verdict["by"], "policy"),
+            "demotions": (said["demotions"], None),
+        }
+    pairs["rule"] = (verdict["rule"], expected.rule)
+    return [
+        f"xen-clock: {name} is {seen}, expected {wanted}"
+        for name, (seen, wanted) in pairs.items()
+        if seen != wanted
+    ]

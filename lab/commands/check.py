@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs the tests: of the lab and the tool, of the series, and with guests under Xen."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+
+from lab.base.common import BUILD, TOP
+from lab.commands import options
+from lab.images.kernel import UNAVAILABLE, build, build_probes, kernels, script
+
+
+def arguments(parser: options.Parser) -> None:
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        default=["tests"],
+        metavar="PATH",
+        help="a directory or a file of tests (default: all of them)",
+    )
+    options.add_selection(parser, "tests")
+    options.add_kernel(parser)
+    options.add_xen(parser)
+    parser.add_argument(
+        "--all-kernels",
+        action="store_true",
+        help="first build each kernel that the series is for, so that all are booted",
+    )
+    options.add_junit(parser)
+    options.add_no_build(parser)
+
+
+def build_kernels(kernel: str, *, every: bool) -> None:
+    """Build what the tests boot; of other kernels they look at the tree at least.
+
+    A kernel whose source cannot be had any more is skipped by the tests.
+    """
+    build_probes(kernel)
+    build(kernel, "part=fixes", "probe")
+    build(kernel, "part=watchdog")
+    for other in kernels():
+        whole = every or (BUILD / other / "bzImage").exists()
+        words = () if whole else ("prepare",)
+        build(other, *words, accept=(0, UNAVAILABLE))
+
+
+def main(args: argparse.Namespace) -> int:
+    command = [sys.executable, "-m", "pytest", *args.paths]
+    command += ["-k", args.k] if args.k else []
+    if args.list:
+        command += ["--collect-only", "-q"]
+    elif not args.no_build:
+        script("setup", "check")
+        build_kernels(args.kernel, every=args.all_kernels)
+    command += [f"--junitxml={args.junit}"] if args.junit else []
+    environ = {"KERNEL": args.kernel, "XEN": args.xen, "MUTANT": ""}
+    return subprocess.run(command, cwd=TOP, env={**os.environ, **environ}).returncode

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The life that every guest of the lab leads: boot, measure, save, restore, report."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Callable
+
+from lab.base.common import say
+from lab.host.xen_tsc import Outside, shift_vtsc
+from lab.host.host import Host
+from lab.guest.report import Report, parse
+from lab.guest.guest import Guest
+
+# Of two seconds each
+TICKS = 3
+NMIS = 10
+# Of a TSC that is to jump, in ns
+TSC_AGE = 400_000_000_000
+
+
+@dataclass
+class Life:
+    """What is known of a guest when it is over."""
+
+    guest: Guest
+    report: Report
+    outside: dict[str, Outside]
+    seconds: float
+    # Others were at fault in those before the last one
+    lives: int = 1
+
+    @property
+    def ticks(self) -> list[float]:
+        """How long the last ticks took, in seconds by dom0's clock."""
+        times = [tick.at for tick in self.guest.ticks[-TICKS - 1 :]]
+        return [two - one for one, two in zip(times, times[1:])]
+
+
+class Scenario:
+    """What happens to a guest between its measurements and its report."""
+
+    def create(self, guest: Guest) -> None:
+        guest.create()
+
+    def run(self, guest: Guest) -> None:
+        raise NotImplementedError
+
+    @property
+    def others(self) -> list[Life]:
+        """The lives of the guests that took part besides this one."""
+        return []
+
+
+class Steps(Scenario):
+    """A scenario that is a function of the guest; to be used as a decorator."""
+
+    def __init__(self, steps: Callable[[Guest], None]) -> None:
+        self._steps = steps
+
+    def run(self, guest: Guest) -> None:
+        self._steps(guest)
+
+
+@Steps
+def save_and_restore(guest: Guest) -> None:
+    guest.save()
+    guest.restore()
+
+
+@Steps
+def checkpoint(guest: Guest) -> None:
+    guest.checkpoint()
+    tick(guest, TICKS)
+
+
+@Steps
+def hibernate(guest: Guest) -> None:
+    """Into an image of itself, and out of that again."""
+    guest.phase("hibernate")
+    guest.wait_state("woken")
+    tick(guest, TICKS)
+
+
+def tick(guest: Guest, number: int) -> None:
+    """Have it sleep two seconds so many times, from now on."""
+    seen = len(guest.ticks)
+    guest.phase(f"tick {number}")
+    guest.wait_ticks(seen + number + 1)
+
+
+@dataclass(frozen=True)
+class Move(Scenario):
+    """Saved here, restored there, which may be a slow machine: not too busy."""
+
+    host: Host
+    # How long its readers sleep between reads, in us
+    pause: int = 2000
+
+    def run(self, guest: Guest) -> None:
+        guest.phase(f"pause {self.pause}")
+        guest.wait_state("pausing")
+        guest.save(share=True)
+        guest.move_to(self.host)
+        tick(guest, TICKS)
+
+
+@dataclass(frozen=True)
+class Jump(Scenario):
+    """The TSC jumps by so many ns while the guest is paused, which learns nothing of it."""
+
+    ns: int
+    pause: int = 0  # for so many seconds more
+    idle: bool = False  # its readers read once in a while only
+
+    def create(self, guest: Guest) -> None:
+        """With a TSC that is old enough to go back without a wrap."""
+        guest.create(paused=True)
+        shift_vtsc(guest.host, guest.domid, -TSC_AGE)
+        guest.unpause()
+
+    def move(self, guest: Guest) -> None:
+        """While it sleeps for the second time."""
+        guest.wait_ticks(2)
+        if self.idle:
+            guest.pause()
+        else:
+            guest.pause_outside_kernel()
+        if self.ns:
+            shift_vtsc(guest.host, guest.domid, -self.ns)
+        if self.pause:
+            guest.host.must(f"sleep {self.pause}")
+        guest.unpause()
+
+    def run(self, guest: Guest) -> None:
+        if self.idle:
+            guest.phase("pause 100000")
+            guest.wait_state("pausing")
+        guest.phase("trace -")
+        guest.wait_state("tracing")
+        guest.phase("tick 3")
+        self.move(guest)
+        guest.wait_ticks(4)
+        guest.phase("pause 0")
+        guest.wait_state("pausing")
+        # The jump itself is one thing, how time continues another
+        guest.phase("mark")
+        guest.wait_state("marked")
+        tick(guest, TICKS)
+
+
+@dataclass(frozen=True)
+class Traced(Scenario):
+    """ftrace records the kernel's log, by this clock ("-": the kernel's choice)."""
+
+    clock: str
+    scenario: Scenario
+
+    def run(self, guest: Guest) -> None:
+        guest.phase(f"trace {self.clock}")
+        guest.wait_state("tracing")
+        self.scenario.run(guest)
+
+
+@dataclass(frozen=True)
+class Watched(Scenario):
+    """xen-clock watch runs meanwhile."""
+
+    scenario: Scenario
+
+    def run(self, guest: Guest) -> None:
+        guest.phase("watch")
+        guest.wait_state("watching")
+        self.scenario.run(guest)
+
+
+# Ticks, which take longer than the kernel keeps a sample to compare others with
+COMPARED = 6
+
+
+@dataclass(frozen=True)
+class Skew(Scenario):
+    """The TSC of the last vCPU moves by so many us, so many times; the others do not."""
+
+    usec: int
+    steps: int = 1
+
+    def run(self, guest: Guest) -> None:
+        for _ in range(self.steps):
+            guest.phase(f"tsc {guest.vcpus - 1} {self.usec}")
+            guest.wait_state("moved")
+            # Each vCPU has taken samples by then
+            tick(guest, 1)
+        tick(guest, COMPARED)
+        # The move itself is one thing, how time continues another
+        guest.phase("mark")
+        guest.wait_state("marked")
+        tick(guest, TICKS)
+
+
+@Steps
+def interrupt(guest: Guest) -> None:
+    """Clocks are read in every function of the kernel, and in NMIs."""
+    guest.phase("functions")
+    guest.wait_state("traced")
+    for number in range(NMIS):
+        guest.host.must(f"xl trigger {guest.domid} nmi {number % guest.vcpus}")
+    tick(guest, 1)
+
+
+@dataclass(frozen=True)
+class Choose(Scenario):
+    """The administrator chooses another clocksource."""
+
+    clocksource: str
+
+    def run(self, guest: Guest) -> None:
+        guest.phase(f"clocksource {self.clocksource}")
+        guest.wait_state("chosen")
+        tick(guest, TICKS)
+
+
+def measure(guest: Guest) -> None:
+    """From now on its readers run."""
+    guest.phase("measure")
+    guest.wait_state("ready")
+
+
+def finish(guest: Guest) -> tuple[Outside, Report]:
+    """What Xen says of it, and what it says itself at its end."""
+    guest.phase("finish")
+    guest.wait_state("done")
+    outside = guest.outside()
+    text = guest.report()
+    guest.host.run.path(f"{guest.name}.report").write_text(text)
+    guest.shutdown()
+    return outside, parse(text)
+
+
+def live(
+    guest: Guest,
+    scenario: Scenario = save_and_restore,
+    *,
+    spin: int = 0,
+    quiet: bool = False,
+) -> Life:
+    """One guest at a time: what it measures must not depend on a neighbour.
+
+    It may spin first, for so many ms, with nothing else to do.
+    """
+    start = last = time.monotonic()
+
+    def stage(text: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if not quiet:
+            say(f"lab: {guest.name}: {text} ({now - last:.1f} s)")
+        last = now
+
+    outside: dict[str, Outside] = {}
+    try:
+        scenario.create(guest)
+        guest.wait_state("up")
+        stage("booted")
+        if spin:
+            guest.phase(f"spin {spin}")
+            guest.wait_state("spun")
+        measure(guest)
+        stage("measured, its readers run")
+        if guest.spec.network:
+            guest.connect()
+        outside["before"] = guest.outside()
+        scenario.run(guest)
+        stage("saved and restored" if scenario is save_and_restore else "lived on")
+        outside["after"], report = finish(guest)
+        stage("reported")
+    except Exception:
+        if not guest.host.dead:
+            guest.destroy()
+        raise
+    return Life(guest, report, outside, time.monotonic() - start)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a guest is made of: its images, where dom0 has them, and xl's configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.config import GuestSpec
+from lab.host.network import VIF
+from lab.host.host import Host
+
+# A new vCPU of a PVH guest measures its delay loop, which on a busy machine fails
+# under TCG.  That it failed, any kernel prints with a stamp of long ago, as the
+# vCPU's clock stands still until its first tick.  More loops than needed do no harm.
+PVH_WORDS = "lpj=16000000"
+
+# xl maps the images, and 9p reads them bit by bit: so let dom0 have them in one go
+TAKE = (
+    "{{ [ -e /run/{0} ] || "
+    "{{ dd if=/share/{0} of=/run/{0}.new bs=1M && mv /run/{0}.new /run/{0}; }}; }}"
+)
+
+
+def configure(host: Host, spec: GuestSpec, kernel: Path, initramfs: Path) -> str:
+    """Write xl's configuration.
+
+    The result is an order for dom0, to copy the images to where xl looks for them.
+    """
+    image, ramdisk = f"bzImage-{kernel.parent.name}", "guest.cpio.gz"
+    host.run.add(kernel, image)
+    host.run.add(initramfs, ramdisk)
+    extra = f"console=hvc0 {PVH_WORDS if spec.kind == 'pvh' else ''} {spec.cmdline}"
+    config = [
+        f'name = "{spec.name}"',
+        f'type = "{spec.kind}"',
+        f'kernel = "/run/{image}"',
+        f'ramdisk = "/run/{ramdisk}"',
+        f'extra = "{" ".join(extra.split())}"',
+        f"memory = {spec.memory}",
+        f"vcpus = {spec.vcpus}",
+    ]
+    if spec.itsc or host.spec.itsc:
+        config.append('cpuid = "host,invtsc=1"')
+    if spec.network:
+        config.append(VIF)
+    if spec.tsc_mode:
+        config.append(f'tsc_mode = "{spec.tsc_mode}"')
+    host.run.path(f"{spec.name}.cfg").write_text("\n".join(config) + "\n")
+    return " && ".join(TAKE.format(file) for file in (image, ramdisk))

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""QEMU's command line: the machine that each kind of host stands for."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+
+from lab.host.gdb import SOCKET
+from lab.config import HostSpec
+from lab.images.initramfs import Images
+from lab.host.qmp import SOCKET as QMP_SOCKET
+
+# QEMU 7.2 faults on the iret of a PV guest when SMAP is on, and its XSAVE gives
+# tasks the vector registers of others: xl crashed, now and then, and orders to
+# dom0 arrived maimed.  Xen's PVH guests get on with neither RDTSCP nor PKU there.
+CPU = "max,-smap,-xsave,-rdtscp,-pku"
+# In the run's directory
+CARD, CABLE = "card.sock", "cable.sock"
+# The fewer packets, the faster
+MTU = 16000
+# TCG's TSC has one frequency, never stops and is the same on all CPUs, but TCG does
+# not say so.  QEMU warns that it cannot offer the bit, and then offers it.
+INVARIANT_TSC = "invtsc=on,x-force-features=on"
+# Machines that run at the same time shall not share one
+pins = itertools.cycle(sorted(os.sched_getaffinity(0)))
+
+
+def pinned(spec: HostSpec) -> list[str]:
+    """Keeps QEMU's threads on one of our CPUs, where that does not make it slower.
+
+    SVM makes QEMU lose interrupts: where it enters a guest and leaves it, it changes
+    what the CPU has pending by one instruction without LOCK (orl, andl).  If another
+    thread of its asks for an interrupt at that moment nobody learns of it until the
+    next one.  When that was Xen's timer, there is none.  On one CPU the two
+    instructions come one after the other.
+    """
+    return [] if spec.cpus > 1 else ["taskset", "-c", str(next(pins))]
+
+
+def accelerator(spec: HostSpec) -> list[str]:
+    """With icount an instruction takes 1 ns, and TSC and clock count those."""
+    if not spec.tsc_khz:
+        return ["-accel", "tcg,thread=multi"]
+    assert spec.tsc_khz == 1_000_000, "QEMU has no other frequency to offer"
+    sleep = "off" if spec.counted else "on"
+    return ["-accel", "tcg,thread=single", "-icount", f"shift=0,sleep={sleep}"]
+
+
+def debugger(spec: HostSpec) -> list[str]:
+    """A stub that gdb's protocol is spoken to; the machine waits for it."""
+    if not spec.uptime:
+        return []
+    path = f"socket,id=gdb,path={SOCKET},server=on,wait=off"
+    return ["-chardev", path, "-gdb", "chardev:gdb", "-S"]
+
+
+def network_card(spec: HostSpec) -> list[str]:
+    """Ethernet over two sockets; the other host's is a link, made when it is there.
+
+    Without vectors of its own: Xen loses an MSI that QEMU sends while it is moved to
+    another CPU ("No irq handler for vector"), and the card's driver waits for ever.
+    """
+    if not spec.wired:
+        return []
+    ends = f"local.type=unix,local.path={CARD},remote.type=unix,remote.path={CABLE}"
+    card = f"virtio-net-pci,netdev=cable,host_mtu={MTU},vectors=0,romfile="
+    return ["-netdev", f"dgram,id=cable,{ends}", "-device", card]
+
+
+def qemu_command(
+    images: Images, dom0_kernel: Path, spec: HostSpec, words: str = ""
+) -> list[str]:
+    """The words are for dom0's command line."""
+    dom0 = " ".join([str(dom0_kernel), "console=hvc0", *words.split()])
+    return [
+        # The kernel kills QEMU with us, however we end; -no-reboot ends it with Xen
+        *("setpriv", "--pdeathsig", "KILL", "--", *pinned(spec)),
+        "qemu-system-x86_64",
+        *accelerator(spec),
+        *("-smp", str(spec.cpus), "-m", "2048", "-machine", "q35"),
+        *("-cpu", f"{CPU},{INVARIANT_TSC}" if spec.tsc_reliable else CPU),
+        *("-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"),
+        *("-kernel", str(images.xen)),
+        "-append",
+        "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all "
+        "dom0_mem=1024M dom0_max_vcpus=2 sched=credit",
+        *("-initrd", f"{dom0},{images.dom0}"),
+        *("-serial", "file:console.log", "-serial", "stdio"),
+        *("-fsdev", "local,id=share,path=.,security_model=none"),
+        *("-device", "virtio-9p-pci,fsdev=share,mount_tag=share"),
+        *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
+        *network_card(spec),
+        *debugger(spec),
+    ]

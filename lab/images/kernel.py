@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kernels that scripts/kernel builds, and git and make in their trees."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from lab.base.common import BUILD, TOP, LabError
+
+TOLD = 12
+
+
+# An exit status of scripts/kernel: the source cannot be had any more
+UNAVAILABLE = 69
+
+
+def kernels() -> list[str]:
+    """Return those that the series is for, the oldest first."""
+    rows = (TOP / "series" / "kernels").read_text().splitlines()
+    return [row.split()[0] for row in rows if row and not row.startswith("#")]
+
+
+def status_of(name: str, *words: str) -> int:
+    """Run one of scripts/, which says itself what it does and why it fails."""
+    return subprocess.run([f"scripts/{name}", *words], cwd=TOP).returncode
+
+
+def script(name: str, *words: str, accept: tuple[int, ...] = (0,)) -> None:
+    """Run one of scripts/ that has to succeed for what follows."""
+    if (status := status_of(name, *words)) not in accept:
+        raise LabError(
+            f"scripts/{' '.join([name, *words])} failed with status {status}",
+            hint="What it said above tells why.",
+        )
+
+
+def build(kernel: str, *words: str, accept: tuple[int, ...] = (0,)) -> None:
+    """Build a kernel, as these words of scripts/kernel choose, such as part=fixes."""
+    script("kernel", kernel, *words, accept=accept)
+
+
+def build_both(kernel: str) -> None:
+    """Build the kernel without the series, and with it, to compare them."""
+    build(kernel, "none")
+    build(kernel)
+
+
+def build_probes(kernel: str) -> None:
+    """Build the same, and both with the lab's probes."""
+    build_both(kernel)
+    build(kernel, "none", "probe")
+    build(kernel, "probe")
+
+
+def tree_of(kernel: str) -> Path:
+    return BUILD / kernel / "linux"
+
+
+def refuses_image(kernel: str) -> str:
+    """Why a guest cannot read an image of itself while its swap is on; else nothing."""
+    text = (tree_of(kernel) / "kernel/power/swap.c").read_text()
+    if re.search(r"if \(snapshot_test\)\s+mode \|= FMODE_EXCL;", text):
+        return f"Linux {kernel} reads an image only from a swap that nobody else uses"
+    return ""
+
+
+def refuses_kasan(kernel: str) -> str:
+    """Why a PVH guest cannot boot with KASAN; else nothing."""
+    text = (tree_of(kernel) / "arch/x86/platform/pvh/Makefile").read_text()
+    if "KASAN_SANITIZE := n" in text:
+        return ""
+    return f"Linux {kernel} uses KASAN's shadow in PVH guests before there is one"
+
+
+def git(tree: Path, *words: str) -> str:
+    # It would pack a hundred thousand objects, beside whatever else is going on
+    command = ["git", "-C", str(tree), "-c", "gc.auto=0", *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise LabError(f"git {' '.join(words)} failed in {tree}:\n{done.stderr}")
+    return done.stdout
+
+
+def make(*targets: str, cwd: Path) -> str:
+    """Run the kernel's make, free of the variables of a make around this."""
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "V")
+    }
+    done = subprocess.run(
+        ["make", f"-j{os.cpu_count()}", "LOCALVERSION=", *targets],
+        cwd=cwd,
+        env=environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    if done.returncode:
+        lines = done.stdout.splitlines()
+        why = [line for line in lines if re.search(r"error|undefined|\*\*\*", line)]
+        told = "\n".join(f"    {line}" for line in (why or lines)[:TOLD])
+        raise LabError(f"make {' '.join(targets)} failed in {cwd}:\n{told}")
+    return done.stdout

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""vCPUs whose TSCs differ: one of a PVH guest's is moved, and the other is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.checks import (
+    clocks,
+    trace_events,
+    demotion,
+    sysfs,
+)
+from lab.config import GuestSpec
+from lab.guest.session import explain
+from tests.lives import Lives
+from lab.guest.scenario import Skew, Traced
+from tests.tree import repeat_test
+
+VENDORS = "clocksource=tsc tsc=reliable"
+MSEC = 1_000_000
+AT_ONCE = GuestSpec("skew", kind="pvh")
+# Each step is one that the watchdog tolerates
+IN_STEPS = GuestSpec("skew-in-steps", kind="pvh")
+OLD = GuestSpec("old-skew", "", VENDORS, kind="pvh", patched=False)
+# By how much the TSC moves, and in milliseconds what the kernel can find to be too much
+MOVES = {
+    AT_ONCE: (Skew(-20_000), (19, 20)),
+    IN_STEPS: (Skew(-6_000, 4), (11, 24)),
+}
+
+
+@pytest.mark.parametrize("case", MOVES, ids=str)
+def test_a_skew_is_noticed(session: Lives, case: GuestSpec) -> None:
+    """Either vCPU can be the one that notices it."""
+    skew, (least, most) = MOVES[case]
+    life = session.of(case, Traced("-", skew))
+    report = life.report
+    numbers = "|".join(map(str, range(least, most + 1)))
+    problems = [
+        *demotion.check_demoted(report, f"moved apart by -?({numbers}) ms"),
+        *demotion.check_ticks(life),
+        *sysfs.check_sysfs(report),
+        *trace_events.check_traced_demotions(
+            report, -(most + 1) * MSEC, (most + 1) * MSEC
+        ),
+        *clocks.check_printk(report),
+        # Since the mark, which came after the demotion
+        *clocks.check_clocks(report, suspended=False),
+        *clocks.check_trouble(report),
+    ]
+    if problems:
+        repeat = repeat_test("skew", case)
+        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+
+
+def test_without_the_series_time_goes_backwards(session: Lives) -> None:
+    """As vendors advise.  If this fails, the tests above show nothing."""
+    report = session.of(OLD, Skew(-20_000)).report
+    assert report.fact("after.clocksource") == "tsc"
+    assert report.worst_back("monotonic") > 0

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Guests that are put to sleep, in every way, and must not notice."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import pytest
+
+from lab.checks import suspend
+from lab.guest.session import explain
+from tests.lives import Lives
+from lab.config import GuestSpec, HOSTS
+from lab.checks.all import Slept, check_guest, check_series
+from lab.guest.scenario import Scenario, Life, checkpoint
+from lab.guest.suspend import (
+    STRICT,
+    Cycles,
+    Tour,
+    failed_migration,
+    failed_save,
+    migrate,
+)
+from tests.tree import repeat_test
+
+HOST = HOSTS["untrusted"]
+# A hundred are in the matrix
+CYCLES = {
+    GuestSpec("cycles", "", STRICT): 12,
+    GuestSpec("cycles-native", "native", STRICT): 5,
+}
+# The guest goes on where it was
+STAYS: dict[GuestSpec, Scenario] = {
+    GuestSpec("checkpoint", "", STRICT): checkpoint,
+    GuestSpec("checkpoint-native", "native", STRICT): checkpoint,
+    GuestSpec("checkpoint-pvh", "", STRICT, kind="pvh"): checkpoint,
+    GuestSpec("failed-save", "", STRICT): failed_save,
+    GuestSpec("failed-save-native", "native", STRICT): failed_save,
+    GuestSpec("failed-migration-pvh", "", STRICT, kind="pvh"): failed_migration,
+}
+MIGRATED = GuestSpec("migrated-pvh", "", STRICT, kind="pvh")
+TOURS = (GuestSpec("tour", "", STRICT), GuestSpec("tour-native", "native", STRICT))
+
+Tell = Callable[[str], None]
+
+
+def check(case: GuestSpec, life: Life, suspends: int, wakes: int) -> None:
+    slept = Slept(suspends, wakes)
+    findings = check_guest(case, life, slept) | check_series(case, life, HOST, slept)
+    fail(case, life, [problem for found in findings.values() for problem in found])
+
+
+def fail(case: GuestSpec, life: Life, problems: list[str]) -> None:
+    if problems:
+        repeat = repeat_test("sleep", case)
+        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+
+
+@pytest.mark.parametrize("case", STAYS, ids=str)
+def test_it_stays(session: Lives, case: GuestSpec) -> None:
+    check(case, session.of(case, STAYS[case]), suspends=1, wakes=0)
+
+
+def test_live_migration(session: Lives) -> None:
+    """Of a PVH guest: for PV ones this Xen was built without what it takes."""
+    check(MIGRATED, session.of(MIGRATED, migrate), suspends=1, wakes=1)
+
+
+@pytest.mark.parametrize("case", CYCLES, ids=str)
+def test_again_and_again(session: Lives, tell: Tell, case: GuestSpec) -> None:
+    number = CYCLES[case]
+    cycles = Cycles(number, tell)
+    life = session.of(case, cycles)
+    least, most = cycles.drift
+    tell(f"{case}: CLOCK_BOOTTIME gained from {least:.3f} to {most:.3f} s")
+    check(case, life, suspends=number, wakes=number)
+    fail(case, life, suspend.check_cycles(cycles, life))
+
+
+@pytest.mark.parametrize("case", TOURS, ids=str)
+def test_xens_clock_leaps_and_steps_back(
+    session: Lives, older: Lives, case: GuestSpec
+) -> None:
+    """By more than a day."""
+    life = session.of(case, Tour((older.host(), session.host())))
+    check(case, life, suspends=2, wakes=2)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Guests that run once, for all tests that look at them."""
+
+from __future__ import annotations
+
+from lab.config import GuestSpec
+from lab.guest.scenario import Life, Scenario, save_and_restore
+from lab.guest.session import Session
+from lab.host.errors import RunError
+
+
+class Lives(Session):
+    """Runs a guest when it is first asked for, and remembers what came of it."""
+
+    _lives: dict[GuestSpec, Life | RunError]
+
+    def __enter__(self) -> Lives:
+        self._lives = {}
+        return self
+
+    def of(self, spec: GuestSpec, scenario: Scenario = save_and_restore) -> Life:
+        if spec not in self._lives:
+            try:
+                self._lives[spec] = self.run(spec, scenario)
+            except RunError as error:
+                self._lives[spec] = error
+        life = self._lives[spec]
+        if isinstance(life, RunError):
+            raise life
+        return life

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Style: every tool has nothing to say."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from lab.base.common import BUILD, TOP
+from tests.tree import EACH, EACH_BUILT, KERNELS, PATCHES, TREE, added, mails
+from tests.tree import make, run, silent, tracked, tree_of
+
+pytestmark = pytest.mark.usefixtures("trees")
+
+# Linux 7.2 wants one that knows this word, which Debian 12's does not
+SPARSE = "sparse -D__typeof_unqual__=__typeof__"
+CHECKPATCH = ["--strict", "--quiet", "--no-summary", "--terse"]
+SOURCES = added(PATCHES)
+OBJECTS = [
+    name[:-2] + ".o"
+    for name in SOURCES
+    if name.endswith(".c") and not name.startswith("tools/")
+]
+MAILS = [(kernel, mail) for kernel in KERNELS for mail in mails(kernel)]
+
+
+def shell_scripts() -> list[str]:
+    return [
+        name
+        for name in tracked()
+        if name.endswith(".sh")
+        or (TOP / name).read_bytes()[:32].startswith((b"#!/bin/sh", b"#!/bin/bash"))
+    ]
+
+
+def test_shellcheck() -> None:
+    silent("shellcheck", *shell_scripts())
+
+
+def test_black() -> None:
+    silent("black", "--check", "--quiet", "lab", "tests", "xen-lab")
+
+
+def test_mypy() -> None:
+    done = run("mypy", "--strict", "lab", "tests", "xen-lab")
+    assert done.returncode == 0, done.stdout
+
+
+def test_sizes() -> None:
+    """A subject a module, and functions that fit a page."""
+    for name in tracked("*.py"):
+        text = (TOP / name).read_text()
+        assert len(text.splitlines()) <= 500, name
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                assert lines <= 60, f"{name}: {node.name}() has {lines} lines"
+
+
+def test_codespell() -> None:
+    silent("codespell", *(name for name in tracked() if name != "COPYING"))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "mail"), MAILS, ids=[f"{kernel}-{mail.stem}" for kernel, mail in MAILS]
+)
+def test_checkpatch_series(kernel: str, mail: Path) -> None:
+    # Whether they have an entry in MAINTAINERS is for test_series to find, and the
+    # trees have no history in which the commits of Fixes: could be looked up
+    silent(
+        tree_of(kernel) / "scripts/checkpatch.pl",
+        f"--root={tree_of(kernel)}",
+        *CHECKPATCH,
+        "--ignore=FILE_PATH_CHANGES,UNKNOWN_COMMIT_ID",
+        # Who mails them signs them off
+        "--no-signoff",
+        mail,
+    )
+
+
+def test_checkpatch_programs() -> None:
+    # These are programs, not kernel code: no kernel tree around them.
+    names = [f"lab/payload/{name}/*.[ch]" for name in ("guest", "dom0", "fuzz")]
+    files = tracked(*names, "tests/*.[ch]", "tools/*.[ch]")
+    silent(TREE / "scripts/checkpatch.pl", "--no-tree", *CHECKPATCH, "-f", *files)
+
+
+def test_kernel_doc() -> None:
+    silent("scripts/kernel-doc", "-none", *SOURCES, cwd=TREE)
+
+
+def about_ours(said: str) -> str:
+    lines = said.splitlines()
+    told = [line for line in lines if "warning:" in line or "error:" in line]
+    return "\n".join(line for line in told if line.startswith((*SOURCES, *OBJECTS)))
+
+
+@pytest.mark.parametrize("kernel", EACH)
+def test_w1(kernel: str) -> None:
+    for name in OBJECTS:
+        (tree_of(kernel) / name).unlink(missing_ok=True)
+    said = make("W=1", *OBJECTS, cwd=tree_of(kernel))
+    assert OBJECTS and not about_ours(said), about_ours(said)
+    for name in OBJECTS:
+        assert f"CC      {name}" in said, f"the compiler did not look at {name}"
+
+
+@pytest.mark.parametrize("kernel", EACH_BUILT)
+def test_objtool(kernel: str) -> None:
+    """When the kernel was linked it looked for what noinstr code must not call."""
+    config = (BUILD / kernel / "config").read_text().splitlines()
+    assert "CONFIG_NOINSTR_VALIDATION=y" in config
+    said = (BUILD / kernel / "build.log").read_text()
+    assert "  LD      vmlinux.o\n" in said, "it did not look"
+    complaints = re.finditer(r".*warning: objtool: (\w+).*", said)
+    # Linux 6.1 has some of its own
+    ours = [TOP / name for name in SOURCES if name.endswith(".c")] + PATCHES
+    text = "\n".join(path.read_text() for path in ours)
+    about_us = [c[0] for c in complaints if re.search(rf"\b{c[1]}\b", text)]
+    assert not about_us, "\n".join(about_us)
+
+
+@pytest.mark.parametrize("kernel", EACH)
+def test_sparse(kernel: str) -> None:
+    said = make("C=2", f"CHECK={SPARSE}", *OBJECTS, cwd=tree_of(kernel))
+    assert OBJECTS and not about_ours(said), about_ours(said)
+    for name in OBJECTS:
+        assert f"CHECK   {name[:-2]}.c" in said, f"sparse did not look at {name}"

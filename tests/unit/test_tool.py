@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""tools/xen-clock on recorded guests; the clocks are those of this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.recorded import (
+    COMMANDS,
+    MET,
+    OUT,
+    PATCHED,
+    RULES,
+    SOURCE,
+    Guest,
+    Tool,
+    documents,
+    good,
+    one_line,
+    promtool,
+)
+
+MANUAL = SOURCE / "xen-clock.1"
+
+
+@pytest.fixture(scope="module", name="checker")
+def fixture_checker() -> Path:
+    return promtool()
+
+
+def test_static(built: None) -> None:
+    said = subprocess.run(
+        ["readelf", "--program-headers", str(OUT / "static" / "xen-clock")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "INTERP" not in said
+
+
+def test_all_rules() -> None:
+    assert RULES and {rule for rule, _ in MET} == set(RULES)
+
+
+@pytest.mark.parametrize(("rule", "guest"), MET)
+def test_unpatched(tool: Tool, rule: str, guest: Guest) -> None:
+    verdict, reason = RULES[rule]
+    text = one_line(good(tool(guest)))
+    assert f"a patched kernel would say: {verdict}: {reason} (rule {rule})" in text
+    assert "without the series" in text
+    [said] = documents(tool(guest, "--json"))
+    assert said["verdict"] == {
+        "verdict": verdict,
+        "rule": rule,
+        "reason": reason,
+        "by": "policy",
+    }
+    assert (said["time_leaf"] is None) == (rule == "no-leaf")
+    assert said["demotions"] is None
+
+
+@pytest.mark.parametrize("words", ["clocksource=tsc", "tsc=unstable tsc=reliable"])
+def test_named(tool: Tool, words: str) -> None:
+    guest = Guest(flags=2, mode=2, cmdline=f"ro {words} quiet")
+    assert "unverified: named on the command line (rule never-emulated)" in one_line(
+        good(tool(guest))
+    )
+
+
+@pytest.mark.parametrize(
+    "words", ["clocksource=tsc clocksource=xen", "xclocksource=tsc", "tsc=nowatchdog"]
+)
+def test_not_named(tool: Tool, words: str) -> None:
+    guest = Guest(flags=2, mode=2, cmdline=f"ro {words} quiet")
+    assert documents(tool(guest, "--json"))[0]["verdict"]["verdict"] == "unstable"
+
+
+def test_patched(tool: Tool) -> None:
+    text = one_line(good(tool(PATCHED)))
+    assert "with the series time leaf" in text and "would" not in text
+    assert f"verdict reliable: {RULES['emulated'][1]} (rule emulated)" in text
+    assert "mode default, TSC emulated, 2596128 kHz, incarnation 2;" in text
+    assert "host's TSC not known to be reliable, 2596128 kHz" in text
+    assert "clocksource tsc, of xen tsc" in text
+    [said] = documents(tool(PATCHED, "--json"))
+    assert said["verdict"]["by"] == "kernel" and said["time_leaf"]["incarnation"] == 2
+    assert said["time_leaf"]["host_frequency_khz"] == 2596128
+    assert said["demotions"] == 0 and said["at_risk"] is False
+
+
+def decided(verdict: str, reason: str, demotions: int = 0) -> dict[str, str]:
+    """What a kernel with the series says."""
+    return {
+        **PATCHED.kernel,
+        "verdict": verdict,
+        "reason": reason,
+        "demotions": str(demotions),
+    }
+
+
+def test_kernel_wins(tool: Tool) -> None:
+    """What the kernel says is shown, even where the policy would say otherwise."""
+    why = "TSC and pvclock moved apart by -15000 ms"
+    text = one_line(good(tool(Guest(kernel=decided("unstable", why, 1)))))
+    assert f"verdict unstable: {why} (rule emulated)" in text
+    assert "demoted" in text and "rebooted" in text and "WARNING" not in text
+
+
+NAMED = "named on the command line"
+OFF = "xen_tsc_reliable=off"
+ON = "xen_tsc_reliable=on"
+NATIVE = Guest(flags=2, mode=2, clocksource="tsc")
+HOST = Guest(flags=0, clocksource="tsc")
+
+
+@pytest.mark.parametrize(
+    ("guest", "kernel", "words"),
+    [
+        # Nobody has asked Xen, or nobody minds what it said
+        (NATIVE, {}, "a migration can change it: drop clocksource=tsc"),
+        (NATIVE, decided("unstable", RULES["never-emulated"][1]), "a migration"),
+        (NATIVE, decided("unverified", NAMED), "drop clocksource=tsc"),
+        (NATIVE, decided("unverified", OFF), "drop clocksource=tsc"),
+        (NATIVE, decided("reliable", ON), "drop clocksource=tsc"),
+        (HOST, {}, "Xen does not guarantee it"),
+        (HOST, decided("unverified", RULES["unreliable-host"][1]), "not guarantee it"),
+        # These can be relied on, or check it themselves, or do not use it
+        (Guest(clocksource="tsc"), {}, ""),
+        (PATCHED, decided("unverified", OFF), ""),
+        (dataclasses.replace(HOST, dom0=True), {}, ""),
+        (Guest(flags=2, mode=2), {}, ""),
+    ],
+)
+def test_at_risk(tool: Tool, guest: Guest, kernel: dict[str, str], words: str) -> None:
+    """A TSC that is in use and not guaranteed is what the first line is about."""
+    guest = dataclasses.replace(guest, kernel=kernel)
+    text = good(tool(guest))
+    [said] = documents(tool(guest, "--json"))
+    metric = f"xen_clock_at_risk {int(bool(words))}"
+    assert metric in good(tool(guest, "metrics")).splitlines()
+    assert said["at_risk"] is bool(words)
+    assert words in said["advice"]
+    first, last = "WARNING" if words else "Xen ", "MONO" if words else "advice"
+    assert text.startswith(first)
+    assert any(last in line for line in text.splitlines()[-3:])
+    assert text.count("WARNING") + text.count("advice") == 1
+
+
+@pytest.mark.parametrize(
+    ("guest", "words"),
+    [
+        (PATCHED, "PV"),
+        (Guest(kind="PVH"), "PVH"),
+        (Guest(dom0=True), "PV dom0"),
+        (Guest(kind=""), "HVM or PVH"),
+    ],
+)
+def test_domain(tool: Tool, guest: Guest, words: str) -> None:
+    [said] = documents(tool(guest, "--json"))
+    assert said["domain"] == words and said["xen_version"] == "4.17.7"
+
+
+def test_advice_is_short(tool: Tool) -> None:
+    for _, guest in MET:
+        for source in ("xen", "tsc"):
+            text = good(tool(dataclasses.replace(guest, clocksource=source)))
+            assert len(text.splitlines()) <= 24
+            assert max(map(len, text.splitlines())) <= 80, text
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_not_under_xen(tool: Tool, command: list[str]) -> None:
+    done = tool(None, *command)
+    assert done.returncode == 3 and "not a guest of Xen" in done.stderr
+    if command == ["metrics"]:
+        assert done.stdout.splitlines()[-1] == "xen_clock_up 0"
+        return
+    assert not done.stdout
+    done = tool(None, *command, "--json")
+    assert done.returncode == 3 and documents(done) == [{"xen": False}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["wach"], "unknown command 'wach'"),
+        ([""], "unknown command ''"),
+        (["--jsn"], "unknown option '--jsn'"),
+        (["-x"], "unknown option '-x'"),
+        (["--json=1"], "unknown option '--json=1'"),
+        (["watch", "bench"], "extra argument 'bench'"),
+        (["bench", "5"], "extra argument '5'"),
+        (["watch", "--seconds"], "--seconds needs a number"),
+        (["watch", "--seconds", "x"], "--seconds 'x'"),
+        (["watch", "--seconds="], "--seconds ''"),
+        (["watch", "--seconds", "0"], "--seconds '0'"),
+        (["watch", "--seconds", "-1"], "--seconds '-1'"),
+        (["watch", "--seconds", "5s"], "--seconds '5s'"),
+        (["watch", "--interval=70000"], "--interval '70000'"),
+        (["bench", "--reads", "99999999999999999999"], "--reads '999"),
+        (["bench", "--seconds", "1"], "--seconds is an option of watch only"),
+        (["--reads", "1"], "--reads is an option of bench only"),
+        (["metrics", "--json"], "--json is no option of metrics"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_wrong_usage(tool: Tool, arguments: list[str], words: str) -> None:
+    done = tool(PATCHED, *arguments)
+    assert done.returncode == 2 and not done.stdout
+    assert words in done.stderr and "try xen-clock --help" in done.stderr
+
+
+def test_help_and_version(tool: Tool) -> None:
+    said = good(tool(None, "--help"))
+    for word in ("watch", "bench", "metrics", "--json", "--seconds", "Exit status"):
+        assert word in said
+    assert re.fullmatch(r"xen-clock \d+\.\d+\n", good(tool(None, "--version")))
+
+
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, ["--json"], ["--help"], ["--version"]], ids=" ".join
+)
+def test_disk_full(tool: Tool, command: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [OUT / "san" / "xen-clock", *command],
+            env=tool.record(PATCHED),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert "cannot write to standard output" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("cpuid", "words"),
+    [(None, "No such file"), ("0x40000000 0 zero\n", "cpuid:1: not six numbers")],
+)
+def test_unreadable_leaves(tool: Tool, cpuid: str | None, words: str) -> None:
+    env = tool.record(PATCHED)
+    Path(env["XEN_CLOCK_CPUID"]).unlink()
+    if cpuid:
+        Path(env["XEN_CLOCK_CPUID"]).write_text(cpuid)
+    done = subprocess.run(
+        [OUT / "san" / "xen-clock"], env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and words in done.stderr and not done.stdout
+
+
+def test_nonsense_in_a_file(tool: Tool) -> None:
+    guest = Guest(kernel={**PATCHED.kernel, "demotions": "many"})
+    done = tool(guest)
+    assert done.returncode == 1 and "'many', which is no number" in done.stderr
+
+
+NASTY = 'a "quoted" back\\slash,\ttab and \u00e9'
+
+
+def test_json_escapes(tool: Tool) -> None:
+    guest = Guest(kernel={**PATCHED.kernel, "reason": NASTY})
+    [said] = documents(tool(guest, "--json"))
+    assert said["verdict"]["reason"].startswith('a "quoted" back\\slash,\ttab and ')
+
+
+def test_bench(tool: Tool) -> None:
+    assert "null_syscall" in good(tool(PATCHED, "bench", "--reads", "100"))
+    [said] = documents(tool(PATCHED, "bench", "--reads", "1000", "--json"))
+    assert said["batches"] == 50
+    session = said["results"]
+    assert len(session) == 7 * len(os.sched_getaffinity(0))
+    for one in session:
+        spread = [one[f"{name}_ns"] for name in ("min", "p50", "p90", "p99", "max")]
+        assert spread == sorted(spread) and spread[-1] > 0, one
+
+
+@pytest.mark.parametrize(
+    "guest", [PATCHED, Guest(), Guest(kernel={**PATCHED.kernel, "reason": NASTY}), None]
+)
+def test_promtool(tool: Tool, checker: Path, guest: Guest | None) -> None:
+    text = tool(guest, "metrics").stdout
+    done = subprocess.run(
+        [checker, "check", "metrics"], input=text, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), text
+
+
+def test_metrics(tool: Tool) -> None:
+    lines = good(tool(PATCHED, "metrics")).splitlines()
+    for line in (
+        "xen_clock_up 1",
+        "xen_clock_tsc_frequency_hertz 2596128000",
+        "xen_clock_tsc_host_frequency_hertz 2596128000",
+        'xen_clock_tsc_verdict{verdict="reliable"} 1',
+        'xen_clock_clocksource{clocksource="tsc"} 1',
+        "xen_clock_demotions_total 0",
+    ):
+        assert line in lines
+    assert "demotions" not in tool(Guest(), "metrics").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_valgrind(tool: Tool, command: list[str]) -> None:
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is missing: it is in Debian's package of this name")
+    checks = ["--error-exitcode=99", "--leak-check=full", "--quiet"]
+    for guest in (PATCHED, Guest()):
+        done = subprocess.run(
+            ["valgrind", *checks, OUT / "shared" / "xen-clock", *command],
+            env=tool.record(guest),
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+def test_manual() -> None:
+    environ = {**os.environ, "MANWIDTH": "80", "LC_ALL": "C.UTF-8"}
+    for command in (
+        ["man", "--warnings", "-l", str(MANUAL)],
+        ["groff", "-man", "-ww", "-z", str(MANUAL)],
+    ):
+        if shutil.which(command[0]) is None:
+            pytest.skip(f"{command[0]} is missing")
+        done = subprocess.run(command, env=environ, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+    text = MANUAL.read_text().replace("\\-", "-")
+    for word in ("watch", "bench", "metrics", "--json", "--seconds", "--interval"):
+        assert word in text
+    for word in ("--reads", "XEN_CLOCK_ROOT", "XEN_CLOCK_CPUID", "EXIT STATUS"):
+        assert word in text

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""xen-clock watch, while what it samples changes or a clock goes wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.recorded import OUT, PATCHED, Done, Guest, Tool, documents, good
+from tests.tree import silent
+
+STEP_NS = 5_000_000_000
+# The machine can hold it up between two clocks of one sample
+HELD_UP_NS = 1_000_000_000
+# In a second, and one at its start
+MOST_SAMPLES = 21
+
+
+def test_watch_is_quiet(tool: Tool) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = tool(PATCHED, "watch", "--seconds", "1", build="static")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert "0 steps back, 0 jumps, 0 changes" in good(done)
+    samples = re.search(r"^(\d+) samples in", done.stdout, re.M)
+    assert samples is not None and 0 < int(samples[1]) <= MOST_SAMPLES
+    # It sleeps in between, unless a busy machine has made it late
+    assert after.ru_nvcsw > before.ru_nvcsw
+
+
+def test_watch_json(tool: Tool) -> None:
+    done = tool(PATCHED, "watch", "--seconds=1", "--interval=20", "--json")
+    assert done.returncode == 0
+    said = documents(done)
+    assert said[0]["event"] == "start" and said[-1]["event"] == "summary"
+    assert said[-1]["steps_back"] == 0 and said[-1]["samples"] > 20
+
+
+def watching(
+    tool: Tool, guest: Guest, change: Callable[[Path, Path], None]
+) -> list[dict[str, Any]]:
+    """What watch prints while something changes, ended by a signal."""
+    env = tool.record(guest)
+    with subprocess.Popen(
+        [OUT / "san" / "xen-clock", "watch", "--json"],
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline()]
+        change(Path(env["XEN_CLOCK_ROOT"]), Path(env["XEN_CLOCK_CPUID"]))
+        time.sleep(2.5)
+        process.send_signal(signal.SIGINT)
+        lines += process.stdout.readlines()
+    assert process.returncode == 0
+    return [json.loads(line) for line in lines]
+
+
+def replace(path: Path, text: str) -> None:
+    """At once, as the kernel does it."""
+    new = path.with_suffix(".new")
+    new.write_text(text + "\n")
+    new.replace(path)
+
+
+def test_watch_sees_a_restore(tool: Tool) -> None:
+    def change(root: Path, cpuid: Path) -> None:
+        time.sleep(0.5)
+        replace(cpuid, Guest(incarnation=3).cpuid())
+        replace(root / "sys/hypervisor/tsc/verdict", "unstable")
+        replace(root / "sys/hypervisor/tsc/demotions", "1")
+        sources = root / "sys/devices/system/clocksource/clocksource0"
+        replace(sources / "current_clocksource", "xen")
+
+    said = watching(tool, PATCHED, change)
+    changes = {
+        (one["what"], one["from"], one["to"])
+        for one in said
+        if one["event"] == "change"
+    }
+    assert changes == {
+        ("incarnation", "2", "3"),
+        ("verdict", "reliable", "unstable"),
+        ("demotions", "0", "1"),
+        ("clocksource", "tsc", "xen"),
+    }
+    assert said[-1]["event"] == "summary" and said[-1]["changes"] == 4
+
+
+@pytest.fixture(scope="session", name="stepping")
+def fixture_stepping(built: None) -> Path:
+    library = OUT / "stepping.so"
+    source = Path(__file__).parents[1] / "stepping.c"
+    silent("gcc", "-shared", "-fPIC", "-O2", "-Wall", "-o", library, source)
+    return library
+
+
+def wrong_clock(tool: Tool, stepping: Path, clock: int, ns: int) -> Done:
+    return tool(
+        PATCHED,
+        *("watch", "--seconds", "2", "--interval", "20", "--json"),
+        build="shared",
+        LD_PRELOAD=str(stepping),
+        WRONG_CLOCK=str(clock),
+        WRONG_AFTER="20",
+        WRONG_NS=str(ns),
+    )
+
+
+@pytest.mark.parametrize(
+    ("clock", "name"),
+    [
+        (time.CLOCK_REALTIME, "realtime"),
+        (time.CLOCK_MONOTONIC, "monotonic"),
+        (time.CLOCK_MONOTONIC_RAW, "monotonic_raw"),
+        (time.CLOCK_BOOTTIME, "boottime"),
+    ],
+)
+def test_watch_sees_a_step(tool: Tool, stepping: Path, clock: int, name: str) -> None:
+    done = wrong_clock(tool, stepping, clock, -STEP_NS)
+    said = documents(done)
+    assert done.returncode == 4, done
+    steps = [one for one in said if one["event"] == "step_back"]
+    assert [one["clock"] for one in steps] == [name], done
+    # As much as it stepped, less the time between two samples
+    assert 0 < steps[0]["ns"] <= STEP_NS
+    assert said[-1]["biggest_step_back_ns"][name] == steps[0]["ns"]
+
+
+def test_watch_sees_a_jump(tool: Tool, stepping: Path) -> None:
+    done = wrong_clock(tool, stepping, time.CLOCK_BOOTTIME, STEP_NS)
+    jumps = [one for one in documents(done) if one["event"] == "jump"]
+    assert done.returncode == 0
+    assert [one["clock"] for one in jumps] == ["boottime"]
+    assert abs(jumps[0]["ns"] - STEP_NS) < HELD_UP_NS
+
+
+def test_watch_sees_the_tsc_jump(tool: Tool, stepping: Path) -> None:
+    """MONOTONIC ahead of all others, the TSC too."""
+    done = wrong_clock(tool, stepping, time.CLOCK_MONOTONIC, 500_000_000)
+    jumps = {one["clock"] for one in documents(done) if one["event"] == "jump"}
+    assert {"tsc", "monotonic_raw", "boottime"} <= jumps
