@@ -198,25 +198,21 @@ void skew_threshold(void)
 }
 
 /*
- * The same from the samples, with a factor of 1/2, which is exact: the TSC has moved by
- * any skew more than the pvclock, in any time up to 36 years.
+ * The same from the samples, for every factor and any time between them: what is
+ * compared with the threshold is how much further the TSC has moved, in exact numbers.
  */
 void skew_noticed(void)
 {
 	const struct xen_tsc_tolerance *tolerance = &tolerances[nondet_u32() % 2];
-	struct xen_tsc_sample from = any_sample(), to;
-	s64 skew = nondet_s64(), elapsed = nondet_s64();
-	s64 size, time;
+	struct xen_tsc_sample from = any_sample(), to = any_sample();
+	u64 mult = any_mult();
+	s64 elapsed = to.pvclock - from.pvclock;
+	s128 skew = (product(to.tsc - from.tsc, mult) >> 32) - elapsed;
+	s128 size = skew < 0 ? -skew : skew;
+	s128 time = elapsed < 0 ? -(s128)elapsed : elapsed;
 
-	/* 36 years each, so that the sum in cycles has 63 bits */
-	assume(skew >= -(1LL << 60) && skew <= 1LL << 60);
-	assume(elapsed >= -(1LL << 60) && elapsed <= 1LL << 60);
-	to.tsc = from.tsc + 2 * (elapsed + skew);
-	to.pvclock = from.pvclock + elapsed;
-	size = skew < 0 ? -skew : skew;
-	time = elapsed < 0 ? -elapsed : elapsed;
-
-	claim(xen_tsc_skew_tolerated(xen_tsc_skew(&from, &to, 1ULL << 31),
-				     to.pvclock - from.pvclock, tolerance) ==
+	assume_fits(product(to.tsc - from.tsc, mult));
+	assume(skew >= INT64_MIN && skew <= INT64_MAX);
+	claim(xen_tsc_skew_tolerated(xen_tsc_skew(&from, &to, mult), elapsed, tolerance) ==
 	      (size <= tolerance->ns + time / (1 << tolerance->drift_shift)));
 }

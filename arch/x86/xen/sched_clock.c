@@ -29,7 +29,8 @@
 
 /*
  * A read takes all it needs from one copy, as in kernel/time/sched_clock.c: while
- * one copy is changed, readers in NMIs use the other one.
+ * one copy is changed, readers in NMIs use the other one. A read is right however often
+ * the source changes meanwhile, up to 2^31 times.
  *
  * Writers are serialized by their contexts: boot, stop_machine() or a suspend with
  * one CPU, and the timer interrupt that demotes the TSC.
@@ -103,6 +104,10 @@ noinstr u64 xen_sched_clock(void)
 
 /**
  * xen_sched_clock_pvclock - read sched_clock, in a guest that never uses the TSC
+ *
+ * An NMI on another CPU that is stopped between the two loads at the end, while the guest
+ * is suspended and resumed, gets the count of before and the offset of after: one value
+ * that is off by what the pvclock moved in between.
  *
  * Context: any, NMIs and noinstr code included; preemption must be off. Takes no lock.
  *

@@ -9,41 +9,33 @@
 #define noinline
 #define __read_mostly
 #define unlikely(condition)	(condition)
+#define READ_ONCE(variable)		(variable)
+#define WRITE_ONCE(variable, value)	(store_hook(), (variable) = (value))
+#define smp_store_release(at, value)	WRITE_ONCE(*(at), value)
 #define pr_info(...)		((void)0)
 #define __this_cpu_read(variable)	(variable)
 #define local_irq_save(flags)	((void)((flags) = 0))
 #define local_irq_restore(flags)	((void)(flags))
 #define trace_xen_sched_clock_resume(...)	((void)0)
 
-/* On x86 these keep the compiler from moving loads and stores; cbmc moves none */
-#define smp_rmb()
-#define smp_wmb()
+/* Before a load from the latch, and beside a store: the other side can do something */
+static void hook(void);
+static void store_hook(void);
 
-/* include/linux/seqlock.h */
+/*
+ * include/linux/seqlock.h, but that the sequence has 64 bits, so that each number occurs
+ * once. The code under proof gets the 32 that the kernel has of it. The harness has the
+ * functions.
+ */
 typedef struct {
-	unsigned int sequence;
+	u64 steps;
 } seqcount_latch_t;
 
 #define SEQCNT_LATCH_ZERO(name)	{ 0 }
 
-static inline unsigned int raw_read_seqcount_latch(const seqcount_latch_t *s)
-{
-	return s->sequence;
-}
-
-static inline int raw_read_seqcount_latch_retry(const seqcount_latch_t *s,
-						unsigned int start)
-{
-	smp_rmb();
-	return s->sequence != start;
-}
-
-static inline void raw_write_seqcount_latch(seqcount_latch_t *s)
-{
-	smp_wmb();
-	s->sequence++;
-	smp_wmb();
-}
+static unsigned int raw_read_seqcount_latch(const seqcount_latch_t *s);
+static int raw_read_seqcount_latch_retry(const seqcount_latch_t *s, unsigned int start);
+static void raw_write_seqcount_latch(seqcount_latch_t *s);
 
 struct pvclock_vcpu_time_info {
 	u32 version;
@@ -55,12 +47,11 @@ struct vcpu_info {
 
 static struct vcpu_info vcpu_info;
 static struct vcpu_info *const xen_vcpu = &vcpu_info;
-/* Shared in the kernel, but only one thread of the proofs uses it */
-static __CPROVER_thread_local u32 tsc_khz;
+static u32 tsc_khz;
 
 /* Both clocks, which the harness has */
-u64 rdtsc(void);
-u64 pvclock(void);
+static u64 rdtsc(void);
+static u64 pvclock(void);
 
 #define rdtsc_ordered()				rdtsc()
 #define pvclock_clocksource_read_nowd(info)	pvclock()

@@ -23,5 +23,6 @@ static inline bool any_bool(void)
 /* Functions of which only that is known that they are such */
 bool __CPROVER_uninterpreted_close(u64 khz, u64 reference, u64 ppm);
 __int128 __CPROVER_uninterpreted_product(u64 cycles, u64 mult);
+u64 __CPROVER_uninterpreted_factor(u32 khz);
 
 #endif /* XEN_PROOF_H */
