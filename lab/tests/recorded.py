@@ -34,6 +34,7 @@ KHZ = 2596128
 COMMANDS: tuple[list[str], ...] = (
     [],
     ["metrics"],
+    ["check"],
     ["bench", "--reads", "100"],
     ["watch", "--seconds", "1"],
 )
@@ -60,6 +61,9 @@ class Guest:
     clocksource: str = "xen"
     # /sys/hypervisor/tsc/
     kernel: dict[str, str] = dataclasses.field(default_factory=dict)
+    nohz_full: str = ""
+    # What xl prints, by its commands
+    xl: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def cpuid(self) -> str:
         base = 0x40000000
@@ -93,6 +97,9 @@ class Guest:
             "proc/xen/capabilities": "control_d" if self.dom0 else "",
         }
         files |= {f"sys/hypervisor/tsc/{k}": v for k, v in self.kernel.items()}
+        files |= {f"xl/{name}": text for name, text in self.xl.items()}
+        if self.nohz_full:
+            files["sys/devices/system/cpu/nohz_full"] = self.nohz_full
         return files
 
 
