@@ -35,13 +35,6 @@ static void call(int target)
 		null_syscall();
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return (left > right) - (left < right);
-}
-
 /* What reading the clock that times the batches adds to each */
 static double overhead(void)
 {

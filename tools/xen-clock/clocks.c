@@ -63,13 +63,22 @@ void null_syscall(void)
 	syscall(SYS_getppid);
 }
 
+/* For qsort() */
+int ascending(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+
+	return (left > right) - (left < right);
+}
+
 /*
- * The best of some rounds, as whatever else runs on this CPU only adds.
- * Timed by RAW, which nobody adjusts.
+ * The median of some rounds, timed by RAW, which nobody adjusts. What else runs on this
+ * CPU only adds, but a clock that is held back, as its CPU is ahead of others, stands
+ * still for a round.
  */
 static double cost(int which)
 {
-	double best = 0, ns;
+	double ns[ROUNDS];
 	s64 start;
 	int i, j;
 
@@ -83,12 +92,11 @@ static double cost(int which)
 			else
 				null_syscall();
 		}
-		ns = (double)(clock_now(CLOCK_MONOTONIC_RAW) - start) / (READS + 1);
-		if (!i || ns < best)
-			best = ns;
+		ns[i] = (double)(clock_now(CLOCK_MONOTONIC_RAW) - start) / (READS + 1);
 	}
+	qsort(ns, ROUNDS, sizeof(*ns), ascending);
 
-	return best;
+	return ns[ROUNDS / 2];
 }
 
 /* What "xen-clock record" wrote into the file costs; those of this machine mislead */

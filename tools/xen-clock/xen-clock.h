@@ -134,6 +134,7 @@ struct costs {
 	bool vdso;
 };
 
+int ascending(const void *a, const void *b);
 s64 clock_now(clockid_t id);
 s64 clock_syscall(void);
 u64 tsc_now(void);
