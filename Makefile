@@ -31,6 +31,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help boot check prove lab suites debug fuzz soak bench lab-mutants prefixes picture
 .PHONY: kernel kernels probes parts other-kernels all-kernels series deb apply clean distclean
+.PHONY: tool deb-tool
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -59,6 +60,8 @@ help:
 	@echo '  make apply KDIR=...  apply the series to a kernel source of your own, by its version;'
 	@echo '               PART=: up to the end of that part; R=1: take it off again'
 	@echo '  make deb CONFIG=...  Debian packages of the kernel, from a configuration of your own'
+	@echo '  make tool    xen-clock, the users'"'"' tool: build/tool/xen-clock'
+	@echo '  make deb-tool  the same as a Debian package, with units for systemd'
 	@echo '  make clean   remove build/; make distclean: downloads/ too'
 	@echo
 	@echo 'Variables and their values now:'
@@ -178,6 +181,14 @@ deb:
 	@test -n '$(CONFIG)' || { echo 'usage: make deb CONFIG=path/to/config [KERNEL=$(KERNEL)]' >&2; exit 1; }
 	@scripts/setup deb
 	@scripts/deb $(KERNEL) '$(CONFIG)'
+
+tool:
+	@$(MAKE) -s -C tools/xen-clock O=$(CURDIR)/build/tool
+	@echo build/tool/xen-clock
+
+deb-tool:
+	@scripts/setup deb-tool
+	@scripts/deb-tool
 
 apply:
 	@test -n '$(KDIR)' || { echo 'usage: make apply KDIR=path/to/linux [KERNEL=] [PART=] [R=1]' >&2; exit 1; }
