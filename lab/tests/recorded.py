@@ -197,6 +197,21 @@ def promtool() -> Path:
     return program
 
 
+def forecast(
+    place: Path, here: dict[str, Any], there: dict[str, Any], guest: dict[str, Any]
+) -> dict[str, Any]:
+    """What xen-clock says of a guest that moves from host to host."""
+    files = [place / "here.json", place / "there.json"]
+    for file, document in zip(files, ({**here, "guests": [guest]}, there)):
+        file.write_text(json.dumps(document))
+    tool = Tool(place)
+    words = ("--from", str(files[0]), "--to", str(files[1]), "--json")
+    [said] = documents(tool(None, "forecast", *words))
+    [one] = said["guests"]
+    assert isinstance(one, dict)
+    return one
+
+
 def good(done: Done) -> str:
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout

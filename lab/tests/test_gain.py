@@ -7,12 +7,17 @@ counts: what TCG adds on a busy machine differs from guest to guest.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from lab import cases, judge
 from lab.cases import Case, Results
 from lab.judge_selftest import judge_selftest
-from lab.judge_tool import judge_dom0, judge_foresight, judge_tool
+from lab.judge_tool import guest_of, judge_dom0, judge_foresight, judge_forecast
+from lab.judge_tool import judge_tool
+from lab.tests.recorded import forecast
 
 TRUSTED_EMULATED = (cases.DEFAULT, cases.EMULATED, cases.NONSENSE)
 SOONER_SECONDS = 0.3
@@ -77,6 +82,20 @@ def test_the_series_decides_so(results: Results, old: Case, new: Case) -> None:
 def test_dom0_foresees_it(results: Results) -> None:
     told = results.machine().must("xen-clock --json")
     problems = judge_dom0(told, "untrusted", "policy")
+    assert not problems, "\n".join(problems)
+
+
+RESTORED = (cases.DEFAULT, cases.NATIVE, cases.EMULATED, cases.PVH, cases.OLD_DEFAULT)
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("case", RESTORED, ids=str)
+def test_the_forecast_is_right(results: Results, case: Case, tmp_path: Path) -> None:
+    """On the same host, and of one whose TSC is not reliable."""
+    report = results.of(case).report
+    host = json.loads(results.machine(case.kind).must("xen-clock host --json"))
+    said = forecast(tmp_path, host, host, guest_of(report, case.kind))
+    problems = judge_forecast(said, report, patched=case.patched)
     assert not problems, "\n".join(problems)
 
 

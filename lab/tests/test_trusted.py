@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
@@ -14,11 +16,12 @@ from lab.hosts import HOSTS
 from lab.judge_selftest import judge_selftest
 from lab.judge_story import judge_story, judge_watch
 from lab.judge_sysfs import judge_sysfs
-from lab.judge_tool import judge_dom0, judge_foresight
+from lab.judge_tool import guest_of, judge_dom0, judge_foresight, judge_forecast
 from lab.life import Event, Life, Move, Traced, Watched, checkpoint
 from lab.qemu import Machine
 from lab.settings import Settings
 from lab.sleep import STRICT, Tour
+from lab.tests.recorded import forecast
 from lab.witness import Report
 
 TRUSTED, SLOW = HOSTS["trusted"], HOSTS["1ghz"]
@@ -95,6 +98,32 @@ def test_the_series_decides_what_xen_clock_foresees(
     problems = judge_foresight(old, trusted.of(NATIVE).report)
     told = trusted.machine().must("xen-clock --json")
     problems += judge_dom0(told, TRUSTED.name, "policy")
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("case", (DEFAULT, NATIVE, PVH), ids=str)
+def test_the_forecast_is_right(trusted: Results, case: Case, tmp_path: Path) -> None:
+    report = trusted.of(case).report
+    host = json.loads(trusted.machine(case.kind).must("xen-clock host --json"))
+    said = forecast(tmp_path, host, host, guest_of(report, case.kind))
+    problems = judge_forecast(said, report, patched=True)
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("case", (MOVED_DEFAULT, OLD_MOVED), ids=str)
+def test_the_forecast_of_a_move_is_right(
+    trusted: Results, slow: Machine, case: Case, tmp_path: Path
+) -> None:
+    """To a host of another frequency, whose TSC is not reliable."""
+    report = trusted.of(case, Move(slow)).report
+    here, there = (
+        json.loads(machine.must("xen-clock host --json"))
+        for machine in (trusted.machine(), slow)
+    )
+    said = forecast(tmp_path, here, there, guest_of(report, case.kind))
+    problems = judge_forecast(said, report, patched=case.patched)
     assert not problems, "\n".join(problems)
 
 
