@@ -49,7 +49,9 @@ def dom0(
         if text:
             lines.append(f"(XEN) dom{number}{kind}: {text.removeprefix('(hvm) ')}")
     # Older ones may still be in the ring
-    log = f"{boot}{UNRELIABLE}\n(XEN) dom1: mode=1,khz=1,inc=9\n"
+    log = boot
+    for old in (UNRELIABLE, RELIABLE):
+        log += f"{old}\n(XEN) dom1: mode=1,khz=1,inc=9\n"
     log += "\n".join([heading or (RELIABLE if reliable else UNRELIABLE), *lines])
     shown = [
         f"{name:<40} {number:>5}  1024     2     r-----     12.5"
