@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 
 from lab.common import TOP
 
-from lab.tests.recorded import KHZ, Guest, Tool, documents, good, one_line
+from lab.tests.recorded import KHZ, OUT, Guest, Tool, documents, good, one_line
 from lab.tests.test_docs import simple_table
 
 RELIABLE = "(XEN) TSC marked as reliable, warp = 0 (count=3)"
@@ -326,3 +328,28 @@ def test_record_dom0(tool: Tool, tmp_path: Path) -> None:
     for private in ("web", "old name", "password", "com1"):
         assert private not in text
     assert dataclasses.asdict(Guest())["xl"] == {}
+
+
+def test_valgrind(tool: Tool, tmp_path: Path) -> None:
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is missing: it is in Debian's package of this name")
+    checks = ["valgrind", "--error-exitcode=99", "--leak-check=full", "--quiet"]
+    there = tmp_path / "b.json"
+    there.write_text(good(tool(dom0(khz=KHZ + 1), "host", "--json")))
+    env = tool.record(dom0())
+    for command, status in (
+        (["host"], 0),
+        (["host", "--json"], 0),
+        (["forecast", f"--to={there}", "--json"], 0),
+        (["forecast", f"--to={there}", f"--from={there}"], 0),
+        (["record", str(tmp_path / "recording")], 0),
+        (["metrics", f"--output={tmp_path / 'x.prom'}"], 0),
+        (["wait", "--seconds=1"], 7),
+    ):
+        done = subprocess.run(
+            [*checks, str(OUT / "shared" / "xen-clock"), *command],
+            env=env,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (status, ""), done

@@ -147,15 +147,17 @@ static void costs_here(struct costs *costs)
 
 void costs_measure(struct costs *costs)
 {
+	double ns;
+
 	if (!costs_recorded(costs))
 		costs_here(costs);
 
 	/*
-	 * What the vDSO saves is the entry into the kernel. A ratio says nothing: if
-	 * RDTSC traps, both pay for that, and it costs more.
+	 * What the vDSO saves is the entry into the kernel. That can be much less than
+	 * half: if RDTSC traps, both pay for that, and it costs more.
 	 */
-	costs->vdso = costs->clock_ns[CLOCK_NR_MONOTONIC] <
-		      costs->syscall_ns - costs->null_ns / 2;
+	ns = costs->clock_ns[CLOCK_NR_MONOTONIC];
+	costs->vdso = ns < costs->syscall_ns / 2 || ns < costs->syscall_ns - costs->null_ns / 2;
 }
 
 /* The TSC and RAW at one moment: the narrowest of some attempts */

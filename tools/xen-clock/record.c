@@ -46,7 +46,7 @@ static const char * const words[] = {
 /* What counts of xl's output: starts of lines, after Xen's prefix */
 static const char * const lines[] = {
 	"xen_major", "xen_minor", "xen_extra", "xen_version", "cpu_mhz", "virt_caps",
-	"TSC ", "HVM: ", " - TSC ", "dom", "Platform timer", "Xen version",
+	"TSC ", "HVM: ", " - TSC ", "dom", "Platform timer",
 };
 
 static FILE *create(const char *directory, const char *path)
