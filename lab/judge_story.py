@@ -80,8 +80,20 @@ def judge_watch(report: Report) -> list[str]:
         for e in events
         if e["event"] == "rate" and abs(e["monotonic_ppm"]) > FREQUENCY_PPM
     ]
+    told = [e for e in events if e["event"] == "resume"]
+    if len(told) != 1:
+        wrong.append(f"watch: told of {len(told)} resumes")
     status = report.fact("status.xen-clock-watch.after")
     return wrong + ([f"watch: exit status {status}"] if status != "0" else [])
+
+
+def judge_wait(report: Report) -> list[str]:
+    """Blocked until the guest was moved, and says whether that demoted the TSC."""
+    [line] = report.words("xen-clock-wait.after").splitlines()
+    demoted = report.fact("after.sysfs.demotions") != "0"
+    wanted = ("demotion", "6") if demoted else ("resume", "0")
+    seen = (json.loads(line)["event"], report.fact("status.xen-clock-wait.after"))
+    return [f"wait: {seen}, expected {wanted}"] if seen != wanted else []
 
 
 def judge_story(report: Report) -> list[str]:

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from lab.judge_story import judge_story, judge_watch
+from lab.judge_story import judge_story, judge_wait, judge_watch
 from lab.judge_tool import judge_foresight
 from lab.records import Event, Record
 from lab.witness import Report
@@ -119,6 +119,7 @@ def test_no_demotion_is_traced(report: Report) -> None:
     ("event", "status", "wrong"),
     [
         ({"event": "rate", "monotonic_ppm": -1.115}, "0", 0),
+        ({"event": "resume"}, "0", 1),
         ({"event": "rate", "monotonic_ppm": -614811.040}, "0", 1),
         ({"event": "step_back", "clock": "monotonic"}, "4", 2),
     ],
@@ -126,9 +127,29 @@ def test_no_demotion_is_traced(report: Report) -> None:
 def test_watch(
     report: Report, event: dict[str, object], status: str, wrong: int
 ) -> None:
-    report.said["xen-clock-watch.after"] += "\n" + json.dumps(event)
+    for one in ({"event": "resume"}, event):
+        report.said["xen-clock-watch.after"] += "\n" + json.dumps(one)
     report.values["status.xen-clock-watch.after"] = status
     assert len(judge_watch(report)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "demotions", "wrong"),
+    [
+        ("resume", "0", "0", 0),
+        ("demotion", "6", "1", 0),
+        ("resume", "0", "1", 1),
+        ("signal", "7", "0", 1),
+        ("resume", "7", "0", 1),
+    ],
+)
+def test_wait(
+    report: Report, event: str, status: str, demotions: str, wrong: int
+) -> None:
+    report.said["xen-clock-wait.after"] = json.dumps({"event": event})
+    report.values["status.xen-clock-wait.after"] = status
+    report.values["after.sysfs.demotions"] = demotions
+    assert len(judge_wait(report)) == wrong
 
 
 def old(verdict: str, rule: str, by: str = "policy") -> Report:

@@ -14,7 +14,7 @@ from lab import judge, judge_life, judge_sleep
 from lab.cases import Case, Results, explain, repeat_test
 from lab.hosts import HOSTS
 from lab.judge_selftest import judge_selftest
-from lab.judge_story import judge_story, judge_watch
+from lab.judge_story import judge_story, judge_wait, judge_watch
 from lab.judge_sysfs import judge_sysfs
 from lab.judge_tool import guest_of, judge_dom0, judge_foresight, judge_forecast
 from lab.life import Event, Life, Move, Traced, Watched, checkpoint
@@ -202,6 +202,7 @@ def test_moved_to_another_frequency_is_demoted(
     problems += judge_sysfs(life.report)
     # Whomever one asks
     problems += [*judge_story(life.report), *judge_watch(life.report)]
+    problems += judge_wait(life.report)
     check(case, life, problems)
 
 
