@@ -56,7 +56,7 @@ const char *advice(const struct guest *guest, const struct decision *decision,
 	if (!guest->patched)
 		return tsc ?
 		"The TSC is in use; only a kernel with the series checks it after a resume." :
-		"A kernel with the series would use the TSC, in the vDSO, too.";
+		"Nothing to do; with the series the kernel would read the time faster.";
 	if (!strcmp(decision->reason, "xen_tsc_reliable=off"))
 		return "Xen guarantees the TSC, but xen_tsc_reliable=off is set, or built in.";
 	if (!tsc)
