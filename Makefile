@@ -29,7 +29,7 @@ export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 unexport MAKEFLAGS MAKEOVERRIDES
 LAB = @command -v python3 > /dev/null || scripts/setup python; ./xen-lab
 
-.PHONY: help boot check prove bench kernel series apply deb clean distclean
+.PHONY: help boot check prove bench kernel series apply deb tool deb-tool clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -42,6 +42,8 @@ help:
 	@echo '  make series     write the patches, for git am, as one diff, and as mails'
 	@echo '  make apply      apply the series to the kernel source in KDIR=; R=1 takes it off'
 	@echo '  make deb        build Debian packages of the kernel, configured by CONFIG='
+	@echo '  make tool       build xen-clock, the users'"'"' tool, in build/tool/'
+	@echo '  make deb-tool   build the Debian package of it, with units for systemd'
 	@echo '  make clean      remove build/; make distclean: downloads/ too'
 	@echo
 	@echo 'Each installs the Debian packages that it needs, and builds what it boots.'
@@ -51,6 +53,14 @@ help:
 
 boot check prove bench kernel series apply deb:
 	$(LAB) $@ $(OPTIONS)
+
+tool:
+	@$(MAKE) -s -C tools/xen-clock O=$(CURDIR)/build/tool
+	@echo build/tool/xen-clock
+
+deb-tool:
+	@scripts/setup deb-tool
+	@scripts/deb-tool
 
 clean:
 	rm -rf build

@@ -34,6 +34,7 @@ KHZ = 2596128
 COMMANDS: tuple[list[str], ...] = (
     [],
     ["metrics"],
+    ["check"],
     ["bench", "--reads", "100"],
     ["watch", "--seconds", "1"],
 )
@@ -60,6 +61,9 @@ class Guest:
     clocksource: str = "xen"
     # /sys/hypervisor/tsc/
     kernel: dict[str, str] = dataclasses.field(default_factory=dict)
+    nohz_full: str = ""
+    # What xl prints, by its commands
+    xl: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def cpuid(self) -> str:
         base = 0x40000000
@@ -93,6 +97,9 @@ class Guest:
             "proc/xen/capabilities": "control_d" if self.dom0 else "",
         }
         files |= {f"sys/hypervisor/tsc/{k}": v for k, v in self.kernel.items()}
+        files |= {f"xl/{name}": text for name, text in self.xl.items()}
+        if self.nohz_full:
+            files["sys/devices/system/cpu/nohz_full"] = self.nohz_full
         return files
 
 
@@ -188,6 +195,21 @@ def promtool() -> Path:
     rebuild(program, [deb.name.encode()], lambda: unpacked(deb, "./usr/bin/promtool"))
     program.chmod(0o755)
     return program
+
+
+def forecast(
+    place: Path, here: dict[str, Any], there: dict[str, Any], guest: dict[str, Any]
+) -> dict[str, Any]:
+    """What xen-clock says of a guest that moves from host to host."""
+    files = [place / "here.json", place / "there.json"]
+    for file, document in zip(files, ({**here, "guests": [guest]}, there)):
+        file.write_text(json.dumps(document))
+    tool = Tool(place)
+    words = ("--from", str(files[0]), "--to", str(files[1]), "--json")
+    [said] = documents(tool(None, "forecast", *words))
+    [one] = said["guests"]
+    assert isinstance(one, dict)
+    return one
 
 
 def good(done: Done) -> str:

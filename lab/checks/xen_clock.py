@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from lab.checks.policy import NAMES_TSC, Expectation
 from lab.checks.sysfs import MODES
@@ -35,6 +36,38 @@ def check_foresight(old: Report, new: Report) -> list[str]:
     if would["by"] != "policy" or any(would[name] != decided[name] for name in names):
         return [f"xen-clock says {would}, the kernel has decided {decided.groupdict()}"]
     return []
+
+
+def guest_of(report: Report, kind: str) -> dict[str, Any]:
+    """As "xen-clock host" would list this guest before it was saved."""
+    leaf = report.time_leaf("before")
+    return {
+        "domid": 1,
+        "name": "guest",
+        "kind": "PV" if kind == "pv" else "HVM or PVH",
+        "mode_number": leaf.mode,
+        "frequency_khz": leaf.khz,
+        "incarnation": leaf.incarnation,
+    }
+
+
+def check_forecast(said: dict[str, Any], report: Report, *, patched: bool) -> list[str]:
+    """What "xen-clock forecast" said of a guest against what has become of it."""
+    before, after = report.time_leaf("before"), report.time_leaf("after")
+    pairs: dict[str, tuple[object, object]] = {
+        "emulated_before": (said["emulated_before"], before.emulated),
+        "emulated_after": (said["emulated_after"], after.emulated),
+        "frequency_khz": (said["frequency_khz"], after.khz),
+        "frequency_kept": (said["frequency_kept"], before.khz == after.khz),
+    }
+    if patched:
+        verdict = report.fact("after.sysfs.verdict")
+        pairs["verdict_after"] = (said["verdict_after"], verdict)
+    return [
+        f"xen-clock forecast: {name} is {seen}, and was to be {wanted}"
+        for name, (seen, wanted) in pairs.items()
+        if seen != wanted
+    ]
 
 
 def check_dom0(text: str, host: str, by: str) -> list[str]:

@@ -6,6 +6,9 @@ It is counted, and not timed: how long something takes on a busy machine says no
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from lab.checks import policy
@@ -14,7 +17,9 @@ from lab.config import GuestSpec
 from tests.lives import Lives
 from lab.guest.report import READINGS, Report
 from lab.checks.kselftest import check_selftest
-from lab.checks.xen_clock import check_dom0, check_foresight, check_tool
+from lab.checks.xen_clock import check_dom0, check_foresight, check_forecast
+from lab.checks.xen_clock import check_tool, guest_of
+from tests.recorded import forecast
 
 TRUSTED_EMULATED = (specs.DEFAULT, specs.EMULATED, specs.NONSENSE)
 FIRST_LOOP = r"^Calibrating delay loop \(skipped\), value calculated"
@@ -88,6 +93,20 @@ def test_the_series_decides_so(session: Lives, old: GuestSpec, new: GuestSpec) -
 def test_dom0_foresees_it(session: Lives) -> None:
     told = session.host().must("xen-clock --json")
     problems = check_dom0(told, "untrusted", "policy")
+    assert not problems, "\n".join(problems)
+
+
+RESTORED = (specs.DEFAULT, specs.NATIVE, specs.EMULATED, specs.PVH, specs.OLD_DEFAULT)
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("case", RESTORED, ids=str)
+def test_the_forecast_is_right(session: Lives, case: GuestSpec, tmp_path: Path) -> None:
+    """On the same host, and of one whose TSC is not reliable."""
+    report = session.of(case).report
+    host = json.loads(session.host(case.kind).must("xen-clock host --json"))
+    said = forecast(tmp_path, host, host, guest_of(report, case.kind))
+    problems = check_forecast(said, report, patched=case.patched)
     assert not problems, "\n".join(problems)
 
 

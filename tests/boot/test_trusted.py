@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
@@ -13,9 +15,10 @@ from lab.guest.session import explain
 from tests.lives import Lives
 from lab.config import GuestSpec, HOSTS
 from lab.checks.kselftest import check_selftest
-from lab.checks.consistency import check_story, check_watch
+from lab.checks.consistency import check_story, check_wait, check_watch
 from lab.checks.sysfs import check_sysfs
-from lab.checks.xen_clock import check_dom0, check_foresight
+from lab.checks.xen_clock import check_dom0, check_foresight, check_forecast, guest_of
+from tests.recorded import forecast
 from lab.guest.scenario import Scenario, Life, Move, Traced, Watched, checkpoint
 from lab.host.host import Host
 from lab.config import Settings
@@ -101,6 +104,32 @@ def test_the_series_decides_what_xen_clock_foresees(trusted: Lives, slow: Host) 
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("case", (DEFAULT, NATIVE, PVH), ids=str)
+def test_the_forecast_is_right(trusted: Lives, case: GuestSpec, tmp_path: Path) -> None:
+    report = trusted.of(case).report
+    host = json.loads(trusted.host(case.kind).must("xen-clock host --json"))
+    said = forecast(tmp_path, host, host, guest_of(report, case.kind))
+    problems = check_forecast(said, report, patched=True)
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("case", (MOVED_DEFAULT, OLD_MOVED), ids=str)
+def test_the_forecast_of_a_move_is_right(
+    trusted: Lives, slow: Host, case: GuestSpec, tmp_path: Path
+) -> None:
+    """To a host of another frequency, whose TSC is not reliable."""
+    report = trusted.of(case, Move(slow)).report
+    here, there = (
+        json.loads(host.must("xen-clock host --json"))
+        for host in (trusted.host(), slow)
+    )
+    said = forecast(tmp_path, here, there, guest_of(report, case.kind))
+    problems = check_forecast(said, report, patched=case.patched)
+    assert not problems, "\n".join(problems)
+
+
 @pytest.mark.parametrize("case", (DEFAULT, ITSC), ids=str)
 def test_the_vdso_reads_the_clock(trusted: Lives, case: GuestSpec) -> None:
     assert trusted.of(case).report.entries == 0
@@ -177,6 +206,7 @@ def test_moved_to_another_frequency_is_demoted(
     problems += check_sysfs(life.report)
     # Whomever one asks
     problems += [*check_story(life.report), *check_watch(life.report)]
+    problems += check_wait(life.report)
     check(case, life, problems)
 
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from lab.checks.consistency import check_story, check_watch
+from lab.checks.consistency import check_story, check_wait, check_watch
 from lab.checks.xen_clock import check_foresight
 from lab.base.kmsg import Event, Record
 from lab.guest.report import Report
@@ -39,15 +39,14 @@ WATCH = (
     ("incarnation", "1", "2"),
     ("demotions", "0", "1"),
 )
-METRICS = f"""\
-# HELP xen_clock_info What Xen and the kernel say, in words.
-xen_clock_info{{reason="{WHY}"}} 1
+METRICS = """\
+# HELP xen_clock_tsc_frequency_hertz Frequency of the TSC by Xen's time leaf.
 xen_clock_tsc_frequency_hertz 999999000
 xen_clock_tsc_incarnation 2
-xen_clock_clocksource{{clocksource="xen"}} 1
-xen_clock_clocksource{{clocksource="tsc"}} 0
-xen_clock_tsc_verdict{{verdict="reliable"}} 0
-xen_clock_tsc_verdict{{verdict="unstable"}} 1
+xen_clock_clocksource{clocksource="xen"} 1
+xen_clock_clocksource{clocksource="tsc"} 0
+xen_clock_tsc_verdict{verdict="reliable",by="kernel"} 0
+xen_clock_tsc_verdict{verdict="unstable",by="kernel"} 1
 xen_clock_demotions_total 1
 """
 
@@ -99,8 +98,8 @@ def test_watch_misses_a_change(report: Report, what: str) -> None:
 )
 def test_metrics_tell_otherwise(report: Report, line: str) -> None:
     other = line.replace('"} 1', '"} 0') if "verdict{" in line else f"{line}23"
-    if "source{" in line or "info{" in line:
-        other = line.replace("xen", "tsc").replace("frequency", "age")
+    if "source{" in line:
+        other = line.replace('"xen"', '"tsc"')
     said = report.said["xen-clock-metrics.after"].replace(line, other)
     report.said["xen-clock-metrics.after"] = said
     assert check_story(report)
@@ -120,6 +119,7 @@ def test_no_demotion_is_traced(report: Report) -> None:
     ("event", "status", "wrong"),
     [
         ({"event": "rate", "monotonic_ppm": -1.115}, "0", 0),
+        ({"event": "resume"}, "0", 1),
         ({"event": "rate", "monotonic_ppm": -614811.040}, "0", 1),
         ({"event": "step_back", "clock": "monotonic"}, "4", 2),
     ],
@@ -127,9 +127,29 @@ def test_no_demotion_is_traced(report: Report) -> None:
 def test_watch(
     report: Report, event: dict[str, object], status: str, wrong: int
 ) -> None:
-    report.said["xen-clock-watch.after"] += "\n" + json.dumps(event)
+    for one in ({"event": "resume"}, event):
+        report.said["xen-clock-watch.after"] += "\n" + json.dumps(one)
     report.values["status.xen-clock-watch.after"] = status
     assert len(check_watch(report)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "demotions", "wrong"),
+    [
+        ("resume", "0", "0", 0),
+        ("demotion", "6", "1", 0),
+        ("resume", "0", "1", 1),
+        ("signal", "7", "0", 1),
+        ("resume", "7", "0", 1),
+    ],
+)
+def test_wait(
+    report: Report, event: str, status: str, demotions: str, wrong: int
+) -> None:
+    report.said["xen-clock-wait.after"] = json.dumps({"event": event})
+    report.values["status.xen-clock-wait.after"] = status
+    report.values["after.sysfs.demotions"] = demotions
+    assert len(check_wait(report)) == wrong
 
 
 def old(verdict: str, rule: str, by: str = "policy") -> Report:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.recorded import (
     COMMANDS,
+    KHZ,
     MET,
     OUT,
     PATCHED,
@@ -178,13 +179,17 @@ def test_advice_is_short(tool: Tool) -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_not_under_xen(tool: Tool, command: list[str]) -> None:
     done = tool(None, *command)
-    assert done.returncode == 3 and "not a guest of Xen" in done.stderr
+    assert done.returncode == 3
+    if command == ["check"]:
+        assert done.stdout == "XEN-CLOCK UNKNOWN - this is not a guest of Xen\n"
+        return
+    assert "not a guest of Xen" in done.stderr
     if command == ["metrics"]:
         assert done.stdout.splitlines()[-1] == "xen_clock_up 0"
         return
     assert not done.stdout
     done = tool(None, *command, "--json")
-    assert done.returncode == 3 and documents(done) == [{"xen": False}]
+    assert done.returncode == 3 and documents(done) == [NO_XEN]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +210,14 @@ def test_not_under_xen(tool: Tool, command: list[str]) -> None:
         (["watch", "--seconds", "5s"], "--seconds '5s'"),
         (["watch", "--interval=70000"], "--interval '70000'"),
         (["bench", "--reads", "99999999999999999999"], "--reads '999"),
-        (["bench", "--seconds", "1"], "--seconds is an option of watch only"),
+        (["bench", "--seconds", "1"], "--seconds is an option of watch and wait only"),
+        (["watch", "--output", "x"], "--output is an option of metrics only"),
+        (["metrics", "--output", ""], "--output '': it is empty"),
+        (["wait", "--for", "rain"], "--for 'rain': not resume or demotion"),
+        (["forecast"], "forecast needs --to FILE"),
+        (["record"], "record needs a directory"),
+        (["record", "a", "b"], "extra argument 'b' after record"),
+        (["--recording"], "--recording needs a value"),
         (["--reads", "1"], "--reads is an option of bench only"),
         (["metrics", "--json"], "--json is no option of metrics"),
     ],
@@ -221,7 +233,160 @@ def test_help_and_version(tool: Tool) -> None:
     said = good(tool(None, "--help"))
     for word in ("watch", "bench", "metrics", "--json", "--seconds", "Exit status"):
         assert word in said
+    assert max(map(len, said.splitlines())) <= 84
     assert re.fullmatch(r"xen-clock \d+\.\d+\n", good(tool(None, "--version")))
+    for short, long in (("-h", "--help"), ("help", "--help"), ("-V", "--version")):
+        assert good(tool(None, short)) == good(tool(None, long))
+
+
+@pytest.mark.parametrize(
+    ("guest", "status", "state", "safe"),
+    [
+        # The guest of the README's picture
+        (NATIVE, 2, "CRITICAL", False),
+        (dataclasses.replace(NATIVE, kernel=decided("reliable", ON)), 2, "CRITICAL", 0),
+        (HOST, 2, "CRITICAL", False),
+        (PATCHED, 0, "OK", True),
+        (Guest(), 0, "OK", True),
+        (Guest(clocksource="tsc"), 0, "OK", True),
+        (Guest(flags=0, clocksource="tsc", dom0=True), 0, "OK", True),
+        (Guest(kernel=decided("unstable", "it jumped", 1)), 1, "WARNING", True),
+        (Guest(kvm=True, clocksource="tsc"), 3, "UNKNOWN", None),
+        (Guest(clocksource=""), 3, "UNKNOWN", None),
+    ],
+)
+def test_check(
+    tool: Tool, guest: Guest, status: int, state: str, safe: bool | None
+) -> None:
+    done = tool(guest, "check")
+    assert (done.returncode, done.stderr) == (status, "")
+    assert done.stdout.count("\n") == 1 and done.stdout.startswith(
+        f"XEN-CLOCK {state} "
+    )
+    word = "unknown" if safe is None else str(bool(safe)).lower()
+    assert f"safe: {word}, " in done.stdout
+    done = tool(guest, "check", "--json")
+    [said] = documents(done)
+    assert (done.returncode, said["state"], said["safe"]) == (status, state, safe)
+    [said] = documents(tool(guest, "--json"))
+    assert said["safe"] == safe and said["safe_reason"]
+    lines = good(tool(guest, "metrics")).splitlines()
+    assert [line for line in lines if re.match("xen_clock_safe{.* 1$", line)] == [
+        f'xen_clock_safe{{safe="{word}"}} 1'
+    ]
+
+
+def test_check_used_wrongly(tool: Tool) -> None:
+    """To Nagios 2 means that the guest is unsafe, and 3 that nobody knows."""
+    assert tool(PATCHED, "check", "--nonsense").returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("guest", "reason", "remedy"),
+    [
+        (Guest(), "the host's TSC is not reliable", "xen-clock host"),
+        (Guest(mode=1), "tsc_mode=always_emulate is set", "tsc_mode=default"),
+        (
+            Guest(flags=3, host_khz=KHZ + 1, incarnation=2),
+            f"this guest was booted at {KHZ} kHz, the host has {KHZ + 1} (1 kHz apart)",
+            "newer Xen rounds",
+        ),
+        (
+            Guest(flags=3, host_khz=KHZ - 1000, incarnation=2, kind="PVH"),
+            f"booted at {KHZ} kHz, the host has {KHZ - 1000} (1000 kHz apart)",
+            "Boot it anew on this host",
+        ),
+        (
+            Guest(flags=3, incarnation=2, version=(4, 8, ".1")),
+            "Xen 4.8 emulates the TSC after a restore or a migration",
+            "update Xen",
+        ),
+        (Guest(flags=3), "Xen does not say why", None),
+        # KVM has the guest's frequency where Xen has the host's
+        (Guest(flags=3, host_khz=KHZ - 1000, kvm=True), "Xen does not say why", None),
+        (Guest(flags=2), None, None),
+        (Guest(largest=2), None, None),
+    ],
+)
+def test_why(tool: Tool, guest: Guest, reason: str | None, remedy: str | None) -> None:
+    [said] = documents(tool(guest, "--json"))
+    text = one_line(good(tool(guest)))
+    for key, word in (("reason", reason), ("remedy", remedy)):
+        value = said["emulation"][key]
+        assert (value is None) == (word is None) and (word or "") in (value or "")
+        assert (value or "") in text
+    assert ("why emulated: " in text) == (reason is not None)
+
+
+def test_metrics_replace_a_file(tool: Tool, tmp_path: Path) -> None:
+    """All of it, at once, or nothing; and whoever scrapes it may read it."""
+    place = tmp_path / "new"
+    place.mkdir()
+    file = place / "xen-clock.prom"
+    file.write_text("old")
+    assert good(tool(PATCHED, "metrics", "--output", str(file))) == ""
+    text = file.read_text()
+    assert "xen_clock_up 1" in text.splitlines() and text.endswith("\n")
+    assert file.stat().st_mode & 0o777 == 0o644
+    # What cannot be read leaves it as it was
+    done = tool(
+        Guest(kernel={**PATCHED.kernel, "demotions": "many"}),
+        *("metrics", "--output", str(file)),
+    )
+    assert done.returncode == 1 and file.read_text() == text
+    done = tool(None, "metrics", "--output", str(file))
+    assert done.returncode == 3 and "xen_clock_up 0" in file.read_text()
+    assert list(place.iterdir()) == [file]
+    done = tool(PATCHED, "metrics", "--output", str(place / "no" / "file"))
+    assert done.returncode == 1 and "cannot create" in done.stderr
+
+
+def test_metrics_cannot_be_written(tool: Tool, tmp_path: Path) -> None:
+    """Of a file system that is full, nothing is left."""
+    place = tmp_path / "directory.prom"
+    place.mkdir()
+    done = tool(PATCHED, "metrics", "--output", str(place))
+    assert done.returncode == 1 and "it is as it was" in done.stderr
+    assert [path.name for path in tmp_path.glob("directory*")] == [place.name]
+
+
+@pytest.mark.parametrize(
+    ("cpus", "count"), [("", 0), ("(null)", 0), ("3", 1), ("1-3,5", 4), ("0-255", 256)]
+)
+def test_nohz_full(tool: Tool, cpus: str, count: int) -> None:
+    text = good(tool(Guest(nohz_full=cpus), "metrics"))
+    assert f"xen_clock_nohz_full_cpus {count}" in text.splitlines()
+
+
+@pytest.mark.parametrize("guest", [PATCHED, Guest(kind="PVH"), Guest(kvm=True)])
+def test_record(tool: Tool, tmp_path: Path, guest: Guest) -> None:
+    """What was recorded is shown as it was, on any machine."""
+    guest = dataclasses.replace(guest, cmdline="root=UUID=1234 tsc=reliable password=x")
+    place = tmp_path / "recording"
+    good(tool(guest, "record", str(place)))
+    assert (place / "proc/cmdline").read_text() == "tsc=reliable \n"
+    before = documents(tool(guest, "--json"))[0]
+    first = good(tool(None, "--recording", str(place)))
+    assert good(tool(None, "--recording", str(place))) == first
+    [after] = documents(tool(None, "--json", f"--recording={place}"))
+    for document in (before, after):
+        for name in ("read_ns", "clock_gettime_syscall_ns", "null_syscall_ns"):
+            del document[name]
+    assert after == before
+    done = tool(guest, "record", str(place))
+    assert done.returncode == 1 and "is there already" in done.stderr
+
+
+def test_metrics_are_in_the_manual(tool: Tool) -> None:
+    """And the keys of the documents, with the schema."""
+    text = MANUAL.read_text().replace("\\-", "-")
+    metrics = set(re.findall(r"^(xen_clock_\w+)", good(tool(PATCHED, "metrics")), re.M))
+    assert metrics == set(re.findall(r"^\.B (xen_clock_\w+)", text, re.M))
+    [said] = documents(tool(PATCHED, "--json"))
+    lines = re.findall(r"^\.BR? .*", text.partition(".SH JSON")[2], re.M)
+    keys = set(re.findall(r"\w+", " ".join(lines)))
+    assert set(said) <= keys, set(said) - keys
+    assert f"schema is {said['schema']}" in text
 
 
 @pytest.mark.parametrize(
@@ -261,6 +426,7 @@ def test_nonsense_in_a_file(tool: Tool) -> None:
     assert done.returncode == 1 and "'many', which is no number" in done.stderr
 
 
+NO_XEN = {"schema": 1, "xen": False}
 NASTY = 'a "quoted" back\\slash,\ttab and \u00e9'
 
 
@@ -298,7 +464,7 @@ def test_metrics(tool: Tool) -> None:
         "xen_clock_up 1",
         "xen_clock_tsc_frequency_hertz 2596128000",
         "xen_clock_tsc_host_frequency_hertz 2596128000",
-        'xen_clock_tsc_verdict{verdict="reliable"} 1',
+        'xen_clock_tsc_verdict{verdict="reliable",by="kernel"} 1',
         'xen_clock_clocksource{clocksource="tsc"} 1',
         "xen_clock_demotions_total 0",
     ):
@@ -333,6 +499,8 @@ def test_manual() -> None:
         assert (done.returncode, done.stderr) == (0, "")
     text = MANUAL.read_text().replace("\\-", "-")
     for word in ("watch", "bench", "metrics", "--json", "--seconds", "--interval"):
+        assert word in text
+    for word in ("wait", "check", "host", "forecast", "record", "--recording", "--to"):
         assert word in text
     for word in ("--reads", "XEN_CLOCK_ROOT", "XEN_CLOCK_CPUID", "EXIT STATUS"):
         assert word in text

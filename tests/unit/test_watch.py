@@ -111,7 +111,7 @@ def wrong_clock(tool: Tool, stepping: Path, clock: int, ns: int) -> Done:
         build="shared",
         LD_PRELOAD=str(stepping),
         WRONG_CLOCK=str(clock),
-        WRONG_AFTER="20",
+        WRONG_AFTER="60",
         WRONG_NS=str(ns),
     )
 
@@ -139,7 +139,7 @@ def test_watch_sees_a_step(tool: Tool, stepping: Path, clock: int, name: str) ->
 def test_watch_sees_a_jump(tool: Tool, stepping: Path) -> None:
     done = wrong_clock(tool, stepping, time.CLOCK_BOOTTIME, STEP_NS)
     jumps = [one for one in documents(done) if one["event"] == "jump"]
-    assert done.returncode == 0
+    assert done.returncode == 5 and documents(done)[-1]["unexplained_jumps"] == 1
     assert [one["clock"] for one in jumps] == ["boottime"]
     assert abs(jumps[0]["ns"] - STEP_NS) < HELD_UP_NS
 
@@ -149,3 +149,127 @@ def test_watch_sees_the_tsc_jump(tool: Tool, stepping: Path) -> None:
     done = wrong_clock(tool, stepping, time.CLOCK_MONOTONIC, 500_000_000)
     jumps = {one["clock"] for one in documents(done) if one["event"] == "jump"}
     assert {"tsc", "monotonic_raw", "boottime"} <= jumps
+
+
+def told(tool: Tool, stepping: Path, guest: Guest, *words: str, **environ: str) -> Done:
+    """What a command says while a timer of its own is cancelled."""
+    environ = {"LD_PRELOAD": str(stepping), "CANCEL_MS": "300", **environ}
+    return tool(guest, *words, build="shared", **environ)
+
+
+def events(done: Done) -> list[str]:
+    return [one["event"] for one in documents(done)]
+
+
+@pytest.mark.parametrize("guest", [PATCHED, Guest()])
+def test_watch_is_told_of_a_resume(tool: Tool, stepping: Path, guest: Guest) -> None:
+    """The jump that it makes is seen, and is no fault."""
+    words = ("watch", "--seconds", "3", "--json")
+    done = told(tool, stepping, guest, *words, SUSPENDED_NS=str(STEP_NS))
+    assert done.returncode == 0, done
+    assert events(done).count("resume") == 1 and "clock_set" not in events(done)
+    jumps = [one["clock"] for one in documents(done) if one["event"] == "jump"]
+    assert jumps == ["boottime"]
+    summary = documents(done)[-1]
+    assert (summary["resumes"], summary["unexplained_jumps"]) == (1, 0)
+
+
+def test_watch_is_told_of_a_clock_that_is_set(tool: Tool, stepping: Path) -> None:
+    done = told(tool, stepping, PATCHED, "watch", "--seconds", "1", "--json")
+    assert done.returncode == 0 and "resume" not in events(done)
+    assert events(done).count("clock_set") == 1
+    text = good(told(tool, stepping, PATCHED, "watch", "--seconds", "1"))
+    assert "CLOCK_REALTIME was set" in text
+    # With the date, as it may run for days
+    assert all(line.startswith("20") for line in text.splitlines()[:2])
+
+
+def test_watch_sees_a_wrong_frequency(tool: Tool, stepping: Path) -> None:
+    """MONOTONIC runs 2 % fast, which between two samples is no jump."""
+    quiet = tool(PATCHED, "watch", "--seconds", "1", "--json", build="shared")
+    khz = int(documents(quiet)[-1]["tsc_khz"])
+    guest = Guest(khz=khz, host_khz=khz)
+    words = ("watch", "--seconds", "2", "--interval", "20", "--json")
+    for ppm, status in ((0, 0), (20_000, 5)):
+        done = tool(
+            guest,
+            *words,
+            build="shared",
+            LD_PRELOAD=str(stepping),
+            WRONG_CLOCK=str(time.CLOCK_MONOTONIC),
+            WRONG_PPM=str(ppm),
+            XEN_CLOCK_SAME_TSC="1",
+        )
+        assert done.returncode == status, done
+        assert documents(done)[-1]["wrong_frequency"] is (status == 5)
+        assert documents(done)[-1]["unexplained_jumps"] == 0
+
+
+@pytest.mark.parametrize("wanted", [[], ["--for", "resume"], ["--for=demotion"]])
+def test_wait_for_a_resume(tool: Tool, stepping: Path, wanted: list[str]) -> None:
+    words = ["wait", "--seconds", "2", "--json", *wanted]
+    done = told(tool, stepping, PATCHED, *words, SUSPENDED_NS=str(STEP_NS))
+    status, event = (7, "timeout") if "--for=demotion" in wanted else (0, "resume")
+    assert (done.returncode, events(done)) == (status, [event])
+    assert documents(done)[0]["incarnation"] == 2
+
+
+def test_wait_is_not_for_a_clock_that_is_set(tool: Tool, stepping: Path) -> None:
+    done = told(tool, stepping, PATCHED, "wait", "--seconds", "1")
+    assert done.returncode == 7 and done.stdout.startswith("timeout: ")
+
+
+def waiting(
+    tool: Tool, guest: Guest, words: list[str], change: Callable[[Path, Path], None]
+) -> tuple[int, str]:
+    env = tool.record(guest)
+    with subprocess.Popen(
+        [OUT / "san" / "xen-clock", "wait", "--seconds", "30", *words],
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        # It has read all that changes when it waits, in poll(2)
+        wchan = Path(f"/proc/{process.pid}/syscall")
+        while wchan.read_text().split()[0] != "271":
+            time.sleep(0.01)
+        change(Path(env["XEN_CLOCK_ROOT"]), Path(env["XEN_CLOCK_CPUID"]))
+        assert process.stdout is not None
+        text = process.stdout.read()
+    return process.returncode, text
+
+
+def demote(root: Path, cpuid: Path) -> None:
+    sources = root / "sys/devices/system/clocksource/clocksource0"
+    replace(sources / "current_clocksource", "xen")
+    if (root / "sys/hypervisor/tsc").exists():
+        replace(root / "sys/hypervisor/tsc/demotions", "1")
+
+
+@pytest.mark.parametrize("guest", [PATCHED, Guest(clocksource="tsc")])
+def test_wait_for_a_demotion(tool: Tool, guest: Guest) -> None:
+    """Of a kernel without the series, too, which does not tell."""
+    status, text = waiting(tool, guest, ["--for", "demotion"], demote)
+    assert status == 6 and text.startswith("demotion: ")
+
+
+def test_wait_for_a_restore(tool: Tool) -> None:
+    def change(root: Path, cpuid: Path) -> None:
+        replace(cpuid, Guest(incarnation=3).cpuid())
+
+    status, text = waiting(tool, PATCHED, [], change)
+    assert status == 0 and text.startswith("resume: incarnation 3, ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_wait_ends_by_a_signal(tool: Tool, number: int) -> None:
+    env = tool.record(PATCHED)
+    with subprocess.Popen(
+        [OUT / "san" / "xen-clock", "wait"], env=env, stdout=subprocess.PIPE, text=True
+    ) as process:
+        while Path(f"/proc/{process.pid}/syscall").read_text().split()[0] != "271":
+            time.sleep(0.01)
+        process.send_signal(number)
+        assert process.stdout is not None
+        assert process.stdout.read().startswith("signal: ")
+    assert process.returncode == 7

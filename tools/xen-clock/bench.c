@@ -35,13 +35,6 @@ static void call(int target)
 		null_syscall();
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return (left > right) - (left < right);
-}
-
 /* What reading the clock that times the batches adds to each */
 static double overhead(void)
 {
@@ -104,7 +97,7 @@ static void print_json(struct json *json, int cpu, int target,
 	json_end(json, '}');
 }
 
-int bench(const struct options *options)
+int bench(const struct guest *guest __always_unused, const struct options *options)
 {
 	size_t count = (options->reads + BATCH - 1) / BATCH;
 	double *batches = calloc(count, sizeof(*batches)), less;
@@ -118,13 +111,13 @@ int bench(const struct options *options)
 	cpus_read(&cpus);
 
 	if (options->json) {
-		json_begin(&json, NULL, '{');
-		json_bool(&json, "xen", true);
+		json_document(&json, true);
 		json_integer(&json, "batch", BATCH);
 		json_integer(&json, "batches", count);
 		json_begin(&json, "results", '[');
 	} else {
-		printf("ns per call, in %zu batches of %d\n", count, BATCH);
+		printf("ns per call, in %zu batch%s of %d\n", count,
+		       count == 1 ? "" : "es", BATCH);
 		printf("%4s  %-17s %10s %10s %10s %10s %10s\n", "CPU", "", "min", "p50",
 		       "p90", "p99", "max");
 	}
@@ -147,8 +140,7 @@ int bench(const struct options *options)
 
 	if (options->json) {
 		json_end(&json, ']');
-		json_end(&json, '}');
-		putchar('\n');
+		json_finish(&json);
 	}
 	free(cpus.number);
 	free(batches);

@@ -141,6 +141,18 @@ static void read_kernel(struct guest *guest)
 	read_number(TSC "demotions", &guest->demotions);
 }
 
+/* Who claims to be Xen does not change, and to look takes hundreds of traps */
+static bool is_impostor(void)
+{
+	static bool known, impostor;
+
+	if (!known || leaves_recorded())
+		impostor = leaves_show_kvm();
+	known = true;
+
+	return impostor;
+}
+
 void guest_read(struct guest *guest)
 {
 	char type[LINE_SIZE], line[LINE_SIZE];
@@ -163,13 +175,14 @@ void guest_read(struct guest *guest)
 	read_domain(guest, type);
 	read_version(guest, base);
 	read_leaf(guest, base);
-	guest->facts.impostor = leaves_show_kvm();
+	guest->facts.impostor = is_impostor();
 	guest->facts.itsc = itsc_visible();
 	guest->facts.named = is_named();
 	read_kernel(guest);
 	read_pvclock_khz(guest);
 	read_line(CLOCKSOURCE "current_clocksource", guest->clocksource);
 	read_line(CLOCKSOURCE "available_clocksource", guest->available);
+	read_line("/sys/devices/system/cpu/nohz_full", guest->nohz_full);
 }
 
 /* A dom0 always checks the TSC itself */
@@ -180,6 +193,15 @@ static bool is_at_risk(const struct guest *guest, const struct decision *decisio
 
 	return guest->facts.domain != XEN_TSC_DOM0 && !strcmp(guest->clocksource, "tsc") &&
 	       !(trusted && decision->guaranteed);
+}
+
+/* "unknown" where nobody says what is in use, or KVM might guarantee it */
+static const char *safe(const struct guest *guest, const struct decision *decision)
+{
+	if (!*guest->clocksource || (decision->at_risk && guest->facts.impostor))
+		return "unknown";
+
+	return decision->at_risk ? "false" : "true";
 }
 
 /* The kernel's own verdict, or what it would be with the series */
@@ -199,6 +221,7 @@ struct decision decide(const struct guest *guest)
 		decision.reason = guest->reason;
 	}
 	decision.at_risk = is_at_risk(guest, &decision);
+	decision.safe = safe(guest, &decision);
 
 	return decision;
 }

@@ -78,3 +78,18 @@ void json_null(struct json *json, const char *key)
 	next(json, key);
 	fputs("null", json->file);
 }
+
+/* What every document begins with */
+void json_document(struct json *json, bool xen)
+{
+	json_begin(json, NULL, '{');
+	json_integer(json, "schema", XEN_CLOCK_SCHEMA);
+	json_bool(json, "xen", xen);
+}
+
+void json_finish(struct json *json)
+{
+	json_end(json, '}');
+	putc('\n', json->file);
+	json->more = false;
+}

@@ -7,54 +7,74 @@
 
 #include "xen-clock.h"
 
-enum command {
-	COMMAND_SUMMARY,
-	COMMAND_WATCH,
-	COMMAND_BENCH,
-	COMMAND_METRICS,
-	COMMAND_HELP,
-	COMMAND_VERSION,
-};
-
 static const char help[] =
-	"usage: xen-clock [--json]\n"
-	"       xen-clock watch [--seconds N] [--interval MS] [--json]\n"
-	"       xen-clock bench [--reads N] [--json]\n"
-	"       xen-clock metrics\n"
+	"usage: xen-clock [COMMAND] [OPTIONS]\n"
 	"\n"
 	"What the clocks of a Xen guest are, what they cost, and whether they are right.\n"
 	"\n"
-	"  (none)         what Xen does to the TSC, what the kernel makes of it, and what\n"
-	"                 a read of each clock costs\n"
+	"  (none)         what Xen does to the TSC and why, what the kernel makes of it, and\n"
+	"                 what a read of each clock costs\n"
+	"  check          is this guest safe? One line, and exit codes as Nagios wants them\n"
 	"  watch          sample all clocks on all CPUs, and report one that goes backwards,\n"
 	"                 jumps or changes its frequency, until a signal or for N seconds\n"
+	"  wait           block until the next resume, or until the TSC is demoted\n"
 	"  bench          what a read of each clock costs, on each CPU\n"
 	"  metrics        the summary for node_exporter's textfile collector\n"
+	"  host           in dom0: the host's TSC, known faults of this Xen, and all guests\n"
+	"  forecast       whether guests stay native on another host\n"
+	"  record DIR     save what this program reads, for bug reports\n"
 	"\n"
-	"  --seconds N    end after N seconds\n"
-	"  --interval MS  sample every MS milliseconds (100)\n"
-	"  --reads N      read each clock N times on each CPU (20000)\n"
-	"  --json         as JSON; watch prints one object per line\n"
+	"  --seconds N    of watch and wait: end after N seconds\n"
+	"  --interval MS  of watch: sample every MS milliseconds (100)\n"
+	"  --for EVENT    of wait: resume or demotion only\n"
+	"  --reads N      of bench: read each clock N times on each CPU (20000)\n"
+	"  --output FILE  of metrics: replace FILE at once, when all is written\n"
+	"  --to FILE      of forecast: what \"xen-clock host --json\" says on the other host\n"
+	"  --from FILE    of forecast: the same of this host (asks Xen)\n"
+	"  --guest NAME   of forecast: this guest only\n"
+	"  --recording DIR show what was recorded there instead of this machine\n"
+	"  --json         as JSON; watch and wait print one object per line\n"
 	"  --help, --version\n"
 	"\n"
 	"Exit status: 0 good, 1 something could not be read or written, 2 wrong usage,\n"
-	"3 not under Xen, 4 watch saw a clock go backwards. More is in xen-clock(1).\n";
+	"3 not under Xen, 4 watch saw a clock go backwards, 5 watch saw a jump or a wrong\n"
+	"frequency, 6 wait saw a demotion, 7 wait saw nothing. That of check is 0 safe,\n"
+	"1 safe but demoted, 2 unsafe, 3 unknown. More is in xen-clock(1).\n";
 
-/* What takes a number, of which commands, and within which bounds */
-static const struct option {
+static const struct command {
 	const char *name;
-	const char *command;
-	size_t offset;
-	unsigned long low, high;
-} numbers[] = {
-	{ "--seconds", "watch", offsetof(struct options, seconds), 1, 1000000000 },
-	{ "--interval", "watch", offsetof(struct options, interval_ms), 1, 60000 },
-	{ "--reads", "bench", offsetof(struct options, reads), 1, 100000000 },
+	int (*run)(const struct guest *guest, const struct options *options);
+	bool json;
+	bool anywhere;			/* not in guests of Xen only */
+	const char *operand;
+} commands[] = {
+	{ "", summary, .json = true },
+	{ "check", check, .json = true, .anywhere = true },
+	{ "watch", watch, .json = true },
+	{ "wait", wait_for_event, .json = true },
+	{ "bench", bench, .json = true },
+	{ "metrics", metrics, .anywhere = true },
+	{ "host", host, .json = true },
+	{ "forecast", forecast, .json = true, .anywhere = true },
+	{ "record", record, .operand = "a directory" },
 };
 
-static const char * const commands[] = {
-	[COMMAND_SUMMARY] = "", [COMMAND_WATCH] = "watch", [COMMAND_BENCH] = "bench",
-	[COMMAND_METRICS] = "metrics",
+/* What takes a value: a number within bounds, or a text */
+static const struct option {
+	const char *name;
+	const char *command, *also;	/* of all if NULL */
+	size_t offset;
+	unsigned long low, high;	/* 0: a text */
+} valued[] = {
+	{ "--seconds", "watch", "wait", offsetof(struct options, seconds), 1, 1000000000 },
+	{ "--interval", "watch", "", offsetof(struct options, interval_ms), 1, 60000 },
+	{ "--reads", "bench", "", offsetof(struct options, reads), 1, 100000000 },
+	{ "--output", "metrics", "", offsetof(struct options, output), 0, 0 },
+	{ "--to", "forecast", "", offsetof(struct options, to), 0, 0 },
+	{ "--from", "forecast", "", offsetof(struct options, from), 0, 0 },
+	{ "--guest", "forecast", "", offsetof(struct options, guest), 0, 0 },
+	{ "--for", "wait", "", offsetof(struct options, event), 0, 0 },
+	{ "--recording", NULL, NULL, offsetof(struct options, recording), 0, 0 },
 };
 
 static bool hint(void)
@@ -63,11 +83,20 @@ static bool hint(void)
 	return false;
 }
 
-static bool parse_number(const struct option *option, const char *text,
-			 struct options *options)
+static bool parse_value(const struct option *option, const char *text,
+			struct options *options)
 {
+	void *value = (char *)options + option->offset;
 	unsigned long number;
 	char *end;
+
+	if (!option->high) {
+		*(const char **)value = text;
+		if (*text)
+			return true;
+		complain("%s '': it is empty", option->name);
+		return hint();
+	}
 
 	errno = 0;
 	number = strtoul(text, &end, 10);
@@ -77,7 +106,7 @@ static bool parse_number(const struct option *option, const char *text,
 			 option->low, option->high);
 		return hint();
 	}
-	*(unsigned long *)((char *)options + option->offset) = number;
+	*(unsigned long *)value = number;
 
 	return true;
 }
@@ -87,25 +116,31 @@ static const struct option *find(const char *arg)
 	size_t length = strcspn(arg, "=");
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(numbers); i++)
-		if (strlen(numbers[i].name) == length &&
-		    !strncmp(arg, numbers[i].name, length))
-			return &numbers[i];
+	for (i = 0; i < ARRAY_SIZE(valued); i++)
+		if (strlen(valued[i].name) == length &&
+		    !strncmp(arg, valued[i].name, length))
+			return &valued[i];
 
 	return NULL;
 }
 
-static bool parse_command(const char *arg, enum command *command)
+/* The command, or what it is to work on */
+static bool parse_word(const char *arg, const struct command **command,
+		       struct options *options)
 {
-	enum command known;
+	unsigned int i;
 
-	if (*command != COMMAND_SUMMARY) {
-		complain("extra argument '%s' after %s", arg, commands[*command]);
+	if (*command != commands) {
+		if ((*command)->operand && !options->operand && *arg) {
+			options->operand = arg;
+			return true;
+		}
+		complain("extra argument '%s' after %s", arg, (*command)->name);
 		return hint();
 	}
-	for (known = COMMAND_WATCH; known <= COMMAND_METRICS; known++) {
-		if (!strcmp(arg, commands[known])) {
-			*command = known;
+	for (i = 1; i < ARRAY_SIZE(commands); i++) {
+		if (!strcmp(arg, commands[i].name)) {
+			*command = &commands[i];
 			return true;
 		}
 	}
@@ -114,125 +149,144 @@ static bool parse_command(const char *arg, enum command *command)
 	return hint();
 }
 
-/* One option; @arg moves on past its number */
-static bool parse_option(char ***arg, struct options *options,
-			 const struct option **wants)
+/* One option; @arg moves on past its value */
+static bool parse_option(char ***arg, struct options *options)
 {
 	const char *text = **arg, *value = strchr(text, '=');
+	const struct option *option;
 
 	if (!strcmp(text, "--json")) {
 		options->json = true;
 		return true;
 	}
 
-	*wants = find(text);
-	if (!*wants) {
+	option = find(text);
+	if (!option) {
 		complain("unknown option '%s'", text);
 		return hint();
 	}
 	if (!value && !(*arg)[1]) {
-		complain("%s needs a number", text);
+		complain("%s needs a %s", text, option->high ? "number" : "value");
 		return hint();
 	}
+	options->given |= 1u << (option - valued);
 
-	return parse_number(*wants, value ? value + 1 : *++*arg, options);
+	return parse_value(option, value ? value + 1 : *++*arg, options);
 }
 
-/*
- * Into @command and @options, which hold the defaults.  --help and --version
- * win over all but an error before them.
- */
-static bool options_parse(char **arg, enum command *command, struct options *options)
+/* Do the command and the options fit? */
+static bool options_check(const struct command *command, const struct options *options)
 {
-	const struct option *wants = NULL;
+	const struct option *option;
 
-	*command = COMMAND_SUMMARY;
-	for (; *arg; arg++) {
-		if (!strcmp(*arg, "--help") || !strcmp(*arg, "-h")) {
-			*command = COMMAND_HELP;
-			return true;
-		}
-		if (!strcmp(*arg, "--version")) {
-			*command = COMMAND_VERSION;
-			return true;
-		}
-		if (**arg == '-' ? !parse_option(&arg, options, &wants) :
-				   !parse_command(*arg, command))
-			return false;
-		if (wants)
-			options->given |= 1u << (wants - numbers);
+	for (option = valued; option < valued + ARRAY_SIZE(valued); option++) {
+		if (!(options->given & 1u << (option - valued)) || !option->command ||
+		    !strcmp(option->command, command->name) ||
+		    (*option->also && !strcmp(option->also, command->name)))
+			continue;
+		complain("%s is an option of %s%s%s only", option->name, option->command,
+			 *option->also ? " and " : "", option->also);
+		return hint();
 	}
-
-	for (wants = numbers; wants < numbers + ARRAY_SIZE(numbers); wants++) {
-		if (options->given & 1u << (wants - numbers) &&
-		    strcmp(wants->command, commands[*command])) {
-			complain("%s is an option of %s only", wants->name, wants->command);
-			return hint();
-		}
+	if (options->json && !command->json) {
+		complain("--json is no option of %s, which has its own format",
+			 command->name);
+		return hint();
 	}
-	if (options->json && *command == COMMAND_METRICS) {
-		complain("--json is no option of metrics, which has its own format");
+	if (command->operand && !options->operand) {
+		complain("%s needs %s", command->name, command->operand);
+		return hint();
+	}
+	if (command->run == forecast && !options->to) {
+		complain("forecast needs --to FILE, which \"xen-clock host --json\" writes");
+		return hint();
+	}
+	if (options->event && strcmp(options->event, "resume") &&
+	    strcmp(options->event, "demotion")) {
+		complain("--for '%s': not resume or demotion", options->event);
 		return hint();
 	}
 
 	return true;
 }
 
-/* Programs get a document all the same */
-static int no_xen(const struct guest *guest, enum command command, bool json)
+static bool is_one_of(const char *arg, const char *a, const char *b, const char *c)
 {
-	if (command == COMMAND_METRICS)
-		metrics(guest, NULL);
-	else if (json)
-		puts("{\"xen\": false}");
+	return !strcmp(arg, a) || !strcmp(arg, b) || !strcmp(arg, c);
+}
+
+/*
+ * Into @command and @options, which hold the defaults.  Help and version win over all
+ * but an error before them: then @text is what to print.
+ */
+static bool options_parse(char **arg, const struct command **command,
+			  struct options *options, const char **text)
+{
+	for (; *arg; arg++) {
+		bool first = *command == commands;
+
+		if (is_one_of(*arg, "--help", "-h", first ? "help" : "-h")) {
+			*text = help;
+			return true;
+		}
+		if (is_one_of(*arg, "--version", "-V", first ? "version" : "-V")) {
+			*text = "xen-clock " XEN_CLOCK_VERSION "\n";
+			return true;
+		}
+		if (**arg == '-' ? !parse_option(&arg, options) :
+				   !parse_word(*arg, command, options))
+			return false;
+	}
+
+	return options_check(*command, options);
+}
+
+/* A directory that "xen-clock record" wrote, in place of this machine */
+static void use_recording(const char *directory)
+{
+	char path[4096];
+
+	if (snprintf(path, sizeof(path), "%s/cpuid", directory) >= (int)sizeof(path))
+		die("the path %.40s... is too long", directory);
+	if (setenv("XEN_CLOCK_ROOT", directory, 1) || setenv("XEN_CLOCK_CPUID", path, 1))
+		die("no memory");
+}
+
+static int run(const struct command *command, const struct options *options)
+{
+	struct json json = { .file = stdout };
+	struct guest guest;
+
+	if (options->recording)
+		use_recording(options->recording);
+	guest_read(&guest);
+	if (guest.xen || command->anywhere)
+		return command->run(&guest, options);
+
+	/* Programs get a document all the same */
+	if (options->json) {
+		json_document(&json, false);
+		json_finish(&json);
+	}
 	complain("this is not a guest of Xen: neither CPUID nor /sys/hypervisor shows it");
 
 	return EXIT_NO_XEN;
 }
 
-static int run(enum command command, const struct options *options)
-{
-	struct costs costs;
-	struct guest guest;
-
-	guest_read(&guest);
-	if (!guest.xen)
-		return no_xen(&guest, command, options->json);
-
-	switch (command) {
-	case COMMAND_WATCH:
-		return watch(&guest, options);
-	case COMMAND_BENCH:
-		return bench(options);
-	default:
-		break;
-	}
-
-	costs_measure(&costs);
-	if (command == COMMAND_METRICS)
-		metrics(&guest, &costs);
-	else if (options->json)
-		json_summary(&guest, &costs);
-	else
-		text_summary(&guest, &costs);
-
-	return EXIT_OK;
-}
-
 int main(int argc __always_unused, char **argv)
 {
 	struct options options = { .interval_ms = 100, .reads = 20000 };
-	enum command command;
+	const struct command *command = commands;
+	const char *text = NULL;
 
-	if (!options_parse(argv + 1, &command, &options))
-		return EXIT_USAGE;
-
-	if (command == COMMAND_HELP)
-		fputs(help, stdout);
-	else if (command == COMMAND_VERSION)
-		puts("xen-clock " XEN_CLOCK_VERSION);
-	else
+	if (!options_parse(argv + 1, &command, &options, &text)) {
+		/* To Nagios the usual one would mean that the guest is unsafe */
+		return command->run == check ? EXIT_NO_XEN : EXIT_USAGE;
+	}
+	if (!text)
 		return finish(run(command, &options));
+
+	fputs(text, stdout);
 
 	return finish(EXIT_OK);
 }

@@ -1,41 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The summary for Prometheus, by way of node_exporter's textfile collector */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "xen-clock.h"
 
 #define PREFIX "xen_clock_"
 
+/* Standard output, or what is to replace a file */
+static FILE *out;
+
 static void family(const char *name, const char *type, const char *help)
 {
-	printf("# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name,
-	       type);
+	fprintf(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name,
+		type);
 }
 
 static void plain(const char *name, const char *type, const char *help, double value)
 {
 	family(name, type, help);
-	printf(PREFIX "%s %.17g\n", name, value);
+	fprintf(out, PREFIX "%s %.17g\n", name, value);
 }
 
 /* A label's value must be UTF-8: anything but ASCII becomes a question mark */
 static void label(const char *name, const char *value)
 {
-	printf("%s=\"", name);
+	fprintf(out, "%s=\"", name);
 	for (; *value; value++) {
 		if (*value == '"' || *value == '\\')
-			printf("\\%c", *value);
+			fprintf(out, "\\%c", *value);
 		else
-			putchar(*value >= ' ' && *value < 0x7f ? *value : '?');
+			putc(*value >= ' ' && *value < 0x7f ? *value : '?', out);
 	}
-	putchar('"');
+	putc('"', out);
 }
 
 static void labelled(const char *name, const char *key, const char *value, double number)
 {
-	printf(PREFIX "%s{", name);
+	fprintf(out, PREFIX "%s{", name);
 	label(key, value);
-	printf("} %.17g\n", number);
+	fprintf(out, "} %.17g\n", number);
 }
 
 static void in_words(const struct guest *guest, const struct decision *decision)
@@ -44,20 +52,18 @@ static void in_words(const struct guest *guest, const struct decision *decision)
 		{ "version", guest->version },
 		{ "domain", guest->domain },
 		{ "tsc_mode", guest->has_leaf ? xen_tsc_mode_name(guest->facts.mode) : "" },
-		{ "verdict_by", decision->by_kernel ? "kernel" : "policy" },
 		{ "rule", decision->rule },
-		{ "reason", decision->reason },
 	};
 	unsigned int i;
 
 	family("info", "gauge", "What Xen and the kernel say, in words.");
-	printf(PREFIX "info{");
+	fprintf(out, PREFIX "info{");
 	for (i = 0; i < ARRAY_SIZE(labels); i++) {
 		if (i)
-			putchar(',');
+			putc(',', out);
 		label(labels[i][0], labels[i][1]);
 	}
-	printf("} 1\n");
+	fprintf(out, "} 1\n");
 }
 
 static void time_leaf(const struct guest *guest)
@@ -96,18 +102,36 @@ static void clocksource(const struct guest *guest)
 			 !strcmp(word, guest->clocksource));
 }
 
+/* A metric for each of the words that a thing can be, 1 for the one that it is */
+static void one_of(const char *name, const char *key, const char * const *words,
+		   unsigned int count, const char *word, const char *more)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		fprintf(out, PREFIX "%s{", name);
+		label(key, words[i]);
+		fprintf(out, "%s} %d\n", more, !strcmp(words[i], word));
+	}
+}
+
 static void verdict(const struct decision *decision)
 {
-	enum xen_tsc_verdict verdict;
+	static const char * const safe[] = { "true", "false", "unknown" };
+	const char *verdicts[XEN_TSC_UNSTABLE + 1];
+	unsigned int i;
 
-	family("tsc_verdict", "gauge", "The verdict on the TSC, 1 for the one that holds.");
-	for (verdict = XEN_TSC_RELIABLE; verdict <= XEN_TSC_UNSTABLE; verdict++) {
-		const char *name = xen_tsc_verdict_name(verdict);
+	for (i = 0; i < ARRAY_SIZE(verdicts); i++)
+		verdicts[i] = xen_tsc_verdict_name(i);
 
-		labelled("tsc_verdict", "verdict", name, !strcmp(name, decision->verdict));
-	}
+	family("tsc_verdict", "gauge",
+	       "Verdict on the TSC, by the kernel, or as it would be by the policy.");
+	one_of("tsc_verdict", "verdict", verdicts, ARRAY_SIZE(verdicts), decision->verdict,
+	       decision->by_kernel ? ",by=\"kernel\"" : ",by=\"policy\"");
 	plain("at_risk", "gauge", "Whether time is read from a TSC that is not guaranteed.",
 	      decision->at_risk);
+	family("safe", "gauge", "Whether the clocks can be relied on, as far as is known.");
+	one_of("safe", "safe", safe, ARRAY_SIZE(safe), decision->safe, "");
 }
 
 static void own_verdict(const struct guest *guest)
@@ -134,14 +158,36 @@ static void prices(const struct costs *costs)
 	      costs->syscall_ns / NSEC_PER_SEC);
 }
 
-void metrics(const struct guest *guest, const struct costs *costs)
+/* "1-3,5" is four */
+static unsigned int count_cpus(const char *list)
+{
+	unsigned int first, last, count = 0;
+	int length;
+
+	for (; sscanf(list, "%u%n", &first, &length) == 1; list += *list == ',') {
+		list += length;
+		last = first;
+		if (sscanf(list, "-%u%n", &last, &length) == 1)
+			list += length;
+		count += last >= first ? last - first + 1 : 0;
+	}
+
+	return count;
+}
+
+static void all(const struct guest *guest)
 {
 	struct decision decision;
+	struct costs costs;
 
+	family("build_info", "gauge", "Version of xen-clock, and of its metrics.");
+	fprintf(out, PREFIX "build_info{version=\"%s\",schema=\"%d\"} 1\n",
+		XEN_CLOCK_VERSION, XEN_CLOCK_SCHEMA);
 	plain("up", "gauge", "Whether this is a guest of Xen.", guest->xen);
 	if (!guest->xen)
 		return;
 
+	costs_measure(&costs);
 	decision = decide(guest);
 	in_words(guest, &decision);
 	time_leaf(guest);
@@ -150,5 +196,44 @@ void metrics(const struct guest *guest, const struct costs *costs)
 	clocksource(guest);
 	verdict(&decision);
 	own_verdict(guest);
-	prices(costs);
+	plain("nohz_full_cpus", "gauge", "How many CPUs are in nohz_full=.",
+	      count_cpus(guest->nohz_full));
+	prices(&costs);
+}
+
+/* All or nothing: who reads @path never sees a part */
+static void replace(const char *path, const struct guest *guest)
+{
+	char new[PATH_MAX];
+	int fd;
+
+	if (snprintf(new, sizeof(new), "%s.XXXXXX", path) >= (int)sizeof(new))
+		die("the path %.40s... is too long", path);
+	fd = mkstemp(new);
+	out = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!out)
+		die("cannot create %s: %s: is the directory there, and writable?", new,
+		    strerror(errno));
+
+	all(guest);
+	/* mkstemp() lets its owner only read it */
+	if (fchmod(fd, 0644) || ferror(out) | fclose(out) || rename(new, path)) {
+		int error = errno;
+
+		unlink(new);
+		die("cannot write %s: %s: it is as it was", path, strerror(error));
+	}
+}
+
+int metrics(const struct guest *guest, const struct options *options)
+{
+	out = stdout;
+	if (options->output)
+		replace(options->output, guest);
+	else
+		all(guest);
+	if (!guest->xen)
+		complain("this is not a guest of Xen: %sup is 0", PREFIX);
+
+	return guest->xen ? EXIT_OK : EXIT_NO_XEN;
 }

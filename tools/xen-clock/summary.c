@@ -2,7 +2,7 @@
 /* The summary for people: one screen, and one sentence on what to do */
 #include <string.h>
 
-#include "xen-clock.h"
+#include "emulation.h"
 
 #define COLUMN		18
 #define WIDTH		80
@@ -56,7 +56,7 @@ const char *advice(const struct guest *guest, const struct decision *decision,
 	if (!guest->patched)
 		return tsc ?
 		"The TSC is in use; only a kernel with the series checks it after a resume." :
-		"A kernel with the series would use the TSC, in the vDSO, too.";
+		"Nothing to do; with the series the kernel would read the time faster.";
 	if (!strcmp(decision->reason, "xen_tsc_reliable=off"))
 		return "Xen guarantees the TSC, but xen_tsc_reliable=off is set, or built in.";
 	if (!tsc)
@@ -122,6 +122,19 @@ static void time_leaf(const struct guest *guest)
 	wrapped("time leaf", text);
 }
 
+/* Why the TSC is emulated, and what would make it native */
+static void why(const struct guest *guest)
+{
+	struct explanation why = explain(guest);
+	char text[sizeof(why.reason) + sizeof(why.remedy) + 16];
+
+	if (!*why.reason)
+		return;
+
+	snprintf(text, sizeof(text), "emulated: %s. %s", why.reason, why.remedy);
+	wrapped("why", text);
+}
+
 static void verdict(const struct decision *decision)
 {
 	char text[2 * LINE_SIZE + 64];
@@ -155,6 +168,7 @@ void text_summary(const struct guest *guest, const struct costs *costs)
 	label("kernel");
 	printf("%s the series\n", guest->patched ? "with" : "without");
 	time_leaf(guest);
+	why(guest);
 	label("invariant TSC");
 	printf("%s\n", guest->facts.itsc ? "shown" : "not shown");
 	label("clocksource");
@@ -168,4 +182,17 @@ void text_summary(const struct guest *guest, const struct costs *costs)
 	prices(costs);
 	if (!decision.at_risk)
 		wrapped("advice", advice(guest, &decision, costs));
+}
+
+int summary(const struct guest *guest, const struct options *options)
+{
+	struct costs costs;
+
+	costs_measure(&costs);
+	if (options->json)
+		json_summary(guest, &costs);
+	else
+		text_summary(guest, &costs);
+
+	return EXIT_OK;
 }

@@ -2,7 +2,8 @@
 /* The summary as JSON: one object */
 #include <string.h>
 
-#include "xen-clock.h"
+#include "emulation.h"
+#include "safe.h"
 
 static void optional_string(struct json *json, const char *key, const char *value)
 {
@@ -32,6 +33,17 @@ static void time_leaf(struct json *json, const struct guest *guest)
 	json_end(json, '}');
 }
 
+/* Why, and what would make it native */
+static void emulation(struct json *json, const struct guest *guest)
+{
+	struct explanation why = explain(guest);
+
+	json_begin(json, "emulation", '{');
+	optional_string(json, "reason", why.reason);
+	optional_string(json, "remedy", why.remedy);
+	json_end(json, '}');
+}
+
 static void clocksource(struct json *json, const struct guest *guest)
 {
 	char available[LINE_SIZE], *word, *rest;
@@ -53,12 +65,13 @@ void json_summary(const struct guest *guest, const struct costs *costs)
 	struct json json = { .file = stdout };
 	int i;
 
-	json_begin(&json, NULL, '{');
-	json_bool(&json, "xen", true);
+	json_document(&json, true);
+	json_string(&json, "version", XEN_CLOCK_VERSION);
 	json_string(&json, "xen_version", guest->version);
 	json_string(&json, "domain", guest->domain);
 	json_bool(&json, "patched", guest->patched);
 	time_leaf(&json, guest);
+	emulation(&json, guest);
 	json_bool(&json, "invariant_tsc", guest->facts.itsc);
 	clocksource(&json, guest);
 	json_string(&json, "clock_gettime", costs->vdso ? "vDSO" : "system call");
@@ -75,6 +88,8 @@ void json_summary(const struct guest *guest, const struct costs *costs)
 	json_string(&json, "by", decision.by_kernel ? "kernel" : "policy");
 	json_end(&json, '}');
 	json_bool(&json, "at_risk", decision.at_risk);
+	json_safe(&json, &decision);
+	json_string(&json, "safe_reason", safe_reason(guest, &decision));
 
 	json_begin(&json, "read_ns", '{');
 	for (i = 0; i < CLOCKS; i++)
@@ -83,6 +98,5 @@ void json_summary(const struct guest *guest, const struct costs *costs)
 	json_float(&json, "clock_gettime_syscall_ns", costs->syscall_ns);
 	json_float(&json, "null_syscall_ns", costs->null_ns);
 	json_string(&json, "advice", advice(guest, &decision, costs));
-	json_end(&json, '}');
-	putchar('\n');
+	json_finish(&json);
 }

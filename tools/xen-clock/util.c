@@ -51,7 +51,7 @@ int finish(int status)
 	return status;
 }
 
-static FILE *open_file(const char *path)
+FILE *open_file(const char *path)
 {
 	const char *root = getenv("XEN_CLOCK_ROOT");
 	char whole[PATH_MAX];
@@ -69,7 +69,7 @@ static FILE *open_file(const char *path)
 	return file;
 }
 
-static void close_file(FILE *file, const char *path)
+void close_file(FILE *file, const char *path)
 {
 	if (ferror(file))
 		die("cannot read %s: %s", path, strerror(errno));

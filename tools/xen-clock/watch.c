@@ -4,10 +4,10 @@
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "events.h"
 #include "watch.h"
 
 /* Files and CPUID are read less often, as they cost more than clocks */
@@ -25,6 +25,7 @@ static struct {
 	bool json;
 	s64 interval;
 	struct totals totals;
+	unsigned long fresh;		/* jumps since the files were read last */
 	struct clock_sample last;		/* of any CPU */
 	struct clock_sample anchor;		/* the last that was checked for jumps */
 	bool anchored;
@@ -84,6 +85,7 @@ static void found_jump(const struct clock_sample *now, const char *what, s64 ns)
 		return;
 
 	state.totals.jumps++;
+	state.fresh++;
 	print_jump(state.json, now, what, ns);
 }
 
@@ -154,12 +156,39 @@ static void *watch_cpu(void *argument)
 	return NULL;
 }
 
+/* 0 if it is not known: the TSC that a recording tells of is not that of this machine */
+static u32 nominal_khz(const struct guest *guest)
+{
+	if (leaves_recorded() && !getenv("XEN_CLOCK_SAME_TSC"))
+		return 0;
+
+	return guest->facts.khz ?: guest->facts.pvclock_khz;
+}
+
 /* How much faster MONOTONIC runs than a TSC at its nominal frequency */
 static double ppm_of(double khz, const struct guest *guest)
 {
-	u32 own = guest->facts.khz ?: guest->facts.pvclock_khz;
+	u32 own = nominal_khz(guest);
 
 	return khz > 0 && own ? (own / khz - 1) * 1e6 : NAN;
+}
+
+/*
+ * A resume makes BOOTTIME, REALTIME and the TSC jump, as it should. All other jumps are
+ * wrong. A jump can be seen before the resume that explains it, or after it: so those
+ * since the last look are not judged before the next one.
+ */
+static void judge_jumps(bool resumed)
+{
+	static unsigned long pending;
+	static bool excused;
+
+	if (resumed)
+		pending = 0;
+	state.totals.wrong += pending;
+	pending = resumed || excused ? 0 : state.fresh;
+	state.fresh = 0;
+	excused = resumed;
 }
 
 static void report_frequency(const struct guest *guest, double *reported)
@@ -177,32 +206,46 @@ static void report_frequency(const struct guest *guest, double *reported)
 	*reported = khz;
 }
 
+static void report(struct guest *was, const struct guest *is, struct events *events,
+		   unsigned int seen, double *reported)
+{
+	bool resumed = events_resumed(events, seen, was, is);
+
+	if (resumed)
+		print_told(state.json, "resume");
+	else if (seen & EVENT_CLOCK_SET)
+		print_told(state.json, "clock_set");
+	state.totals.resumes += resumed;
+	state.totals.changes += print_changes(state.json, was, is);
+	judge_jumps(resumed);
+	/* Just after a migration it would be neither host's */
+	if (is->facts.incarnation == was->facts.incarnation)
+		report_frequency(is, reported);
+	*was = *is;
+}
+
 /* Until a signal, the time is up, or nothing can be printed any more */
-static void watch_slowly(struct guest *was, const sigset_t *signals, s64 end)
+static void watch_slowly(struct guest *was, struct events *events, s64 end)
 {
 	s64 now, pause = state.interval > SLOW_NS ? state.interval : SLOW_NS;
-	struct timespec timeout;
-	struct guest is;
 	double reported = 0;
+	unsigned int seen;
+	struct guest is;
 	bool failed;
 
 	do {
 		now = clock_now(CLOCK_MONOTONIC);
 		if (end && end - now < pause)
 			pause = end > now ? end - now : 0;
-		timeout = (struct timespec){ pause / NSEC_PER_SEC, pause % NSEC_PER_SEC };
-		if (sigtimedwait(signals, NULL, &timeout) >= 0)
+		seen = events_wait(events, pause);
+		if (seen & EVENT_SIGNAL)
 			return;
 
 		guest_read(&is);
 		pthread_mutex_lock(&state.lock);
-		state.totals.changes += print_changes(state.json, was, &is);
-		/* Just after a migration it would be neither host's */
-		if (is.facts.incarnation == was->facts.incarnation)
-			report_frequency(&is, &reported);
+		report(was, &is, events, seen, &reported);
 		failed = ferror(stdout);
 		pthread_mutex_unlock(&state.lock);
-		*was = is;
 	} while (!failed && (!end || clock_now(CLOCK_MONOTONIC) < end));
 }
 
@@ -226,14 +269,25 @@ static void begin_watching(struct watcher *watchers, const struct cpus *cpus)
 	}
 }
 
+static int exit_status(const struct totals *totals)
+{
+	int i;
+
+	for (i = 0; i < CLOCKS; i++)
+		if (totals->steps[i])
+			return EXIT_STEP_BACK;
+
+	return totals->wrong || totals->wrong_frequency ? EXIT_WRONG : EXIT_OK;
+}
+
 int watch(const struct guest *guest, const struct options *options)
 {
 	s64 begin = clock_now(CLOCK_MONOTONIC);
-	struct guest was = *guest;
+	struct guest was = *guest, is;
 	struct watcher *watchers;
+	struct events events;
 	struct cpus cpus;
-	sigset_t signals;
-	unsigned int i;
+	unsigned int seen, i;
 	double khz;
 
 	cpus_read(&cpus);
@@ -241,17 +295,12 @@ int watch(const struct guest *guest, const struct options *options)
 	if (!watchers)
 		die("no memory for %u threads", cpus.count);
 
-	/* Blocked in all threads: only sigtimedwait() takes them */
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-
+	events_open(&events);
 	state.json = options->json;
 	state.interval = options->interval_ms * NSEC_PER_MSEC;
 	print_start(state.json, cpus.count, options->interval_ms);
 	begin_watching(watchers, &cpus);
-	watch_slowly(&was, &signals,
+	watch_slowly(&was, &events,
 		     options->seconds ? begin + (s64)options->seconds * NSEC_PER_SEC : 0);
 
 	pthread_mutex_lock(&state.lock);
@@ -261,16 +310,19 @@ int watch(const struct guest *guest, const struct options *options)
 	for (i = 0; i < cpus.count; i++)
 		pthread_join(watchers[i].thread, NULL);
 
+	/* What was found since the last look, no resume can explain any more */
+	guest_read(&is);
+	seen = events_wait(&events, 0);
+	judge_jumps(events_resumed(&events, seen, &was, &is));
+	judge_jumps(false);
+
 	khz = tsc_pace_khz(&state.pace);
+	state.totals.wrong_frequency = tsc_pace_wrong(&state.pace, nominal_khz(&is));
 	print_totals(state.json, &state.totals,
 		     (double)(clock_now(CLOCK_MONOTONIC) - begin) / NSEC_PER_SEC, khz,
-		     ppm_of(khz, &was));
+		     ppm_of(khz, &is));
 	free(watchers);
 	free(cpus.number);
 
-	for (i = 0; i < CLOCKS; i++)
-		if (state.totals.steps[i])
-			return EXIT_STEP_BACK;
-
-	return EXIT_OK;
+	return exit_status(&state.totals);
 }

@@ -58,6 +58,20 @@ s64 tsc_pace_jump(struct tsc_pace *pace, const struct clock_sample *now)
 	return skew;
 }
 
+/* Is it off by more than the samples can be, by the TSC's nominal frequency? */
+bool tsc_pace_wrong(const struct tsc_pace *pace, u32 khz)
+{
+	s64 elapsed = pace->last.clock[CLOCK_NR_MONOTONIC] -
+		      pace->first.clock[CLOCK_NR_MONOTONIC];
+	s64 skew;
+
+	if (!khz || tsc_pace_khz(pace) <= 0)
+		return false;
+	skew = (s64)((double)(s64)(pace->last.tsc - pace->first.tsc) * 1e6 / khz) - elapsed;
+
+	return beyond(skew, tolerance(&pace->first, &pace->last, elapsed));
+}
+
 /* The frequency of the TSC by MONOTONIC, 0 as long as it is not known */
 double tsc_pace_khz(const struct tsc_pace *pace)
 {

@@ -14,11 +14,11 @@ static void stamp(void)
 {
 	s64 now = wall_ms();
 	time_t seconds = now / 1000;
-	char text[16] = "";
+	char text[32] = "";
 	struct tm tm;
 
 	if (localtime_r(&seconds, &tm))
-		strftime(text, sizeof(text), "%H:%M:%S", &tm);
+		strftime(text, sizeof(text), "%F %H:%M:%S", &tm);
 	printf("%s.%03d ", text, (int)(now % 1000));
 }
 
@@ -54,6 +54,7 @@ void print_start(bool json, unsigned int cpus, unsigned long interval_ms)
 	if (json) {
 		struct json object = event("start");
 
+		json_integer(&object, "schema", XEN_CLOCK_SCHEMA);
 		json_integer(&object, "cpus", cpus);
 		json_integer(&object, "interval_ms", interval_ms);
 		done(&object);
@@ -100,6 +101,22 @@ void print_jump(bool json, const struct clock_sample *now, const char *what, s64
 
 	stamp();
 	printf("CPU %d: %s jumps by %.3f ms against MONOTONIC\n", now->cpu, what, ns / 1e6);
+	fflush(stdout);
+}
+
+/* What the kernel tells at once */
+void print_told(bool json, const char *what)
+{
+	if (json) {
+		struct json object = event(what);
+
+		done(&object);
+		return;
+	}
+
+	stamp();
+	puts(strcmp(what, "resume") ? "CLOCK_REALTIME was set" :
+	     "resumed, from a save, a migration, a checkpoint or a suspend");
 	fflush(stdout);
 }
 
@@ -214,15 +231,23 @@ void print_totals(bool json, const struct totals *totals, double seconds, double
 			json_integer(&object, clocks[i].label, totals->biggest[i]);
 		json_end(&object, '}');
 		json_integer(&object, "jumps", totals->jumps);
+		json_integer(&object, "unexplained_jumps", totals->wrong);
 		json_integer(&object, "changes", totals->changes);
+		json_integer(&object, "resumes", totals->resumes);
+		json_bool(&object, "wrong_frequency", totals->wrong_frequency);
 		json_float(&object, "tsc_khz", khz);
 		json_float(&object, "monotonic_ppm", ppm);
 		done(&object);
 		return;
 	}
 
-	printf("%lu samples in %.1f s: %lu steps back, %lu jumps, %lu changes\n",
-	       totals->samples, seconds, steps, totals->jumps, totals->changes);
+	printf("%lu samples in %.1f s: %lu steps back, %lu jumps, %lu changes, %lu resumes\n",
+	       totals->samples, seconds, steps, totals->jumps, totals->changes,
+	       totals->resumes);
+	if (totals->wrong)
+		printf("%lu jumps that no resume explains\n", totals->wrong);
+	if (totals->wrong_frequency)
+		puts("MONOTONIC runs at a wrong speed, or the TSC does");
 	for (i = 0; i < CLOCKS; i++)
 		if (totals->steps[i])
 			printf("%s went backwards %lu times, by up to %lld ns\n", clocks[i].name,

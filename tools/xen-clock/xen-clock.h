@@ -2,6 +2,10 @@
 #ifndef XEN_CLOCK_H
 #define XEN_CLOCK_H
 
+#ifndef __x86_64__
+#error "xen-clock is for guests of Xen on x86, and is built for 64 bits only"
+#endif
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
@@ -14,7 +18,9 @@
 #include "tsc_policy.h"
 #include "xen_cpuid.h"
 
-#define XEN_CLOCK_VERSION	"1.0"
+#define XEN_CLOCK_VERSION	"1.1"
+/* Of JSON and metrics: counts up if a key or metric changes its meaning, or goes */
+#define XEN_CLOCK_SCHEMA	1
 
 enum xen_clock_exit {
 	EXIT_OK,
@@ -22,15 +28,24 @@ enum xen_clock_exit {
 	EXIT_USAGE,
 	EXIT_NO_XEN,
 	EXIT_STEP_BACK,			/* watch saw a clock go backwards */
+	EXIT_WRONG,			/* watch saw a jump or a wrong frequency */
+	EXIT_DEMOTED,			/* wait saw a demotion */
+	EXIT_TIMEOUT,			/* wait saw nothing */
 };
 
 /* main.c */
 struct options {
-	unsigned int given;		/* those with a number, by index */
+	unsigned int given;		/* those with a value, by index */
 	bool json;
 	unsigned long seconds;		/* 0: until a signal */
 	unsigned long interval_ms;
 	unsigned long reads;
+	const char *output;
+	const char *to, *from;
+	const char *guest;
+	const char *event;
+	const char *recording;
+	const char *operand;
 };
 
 /* util.c: errors, files in /sys and /proc, and the CPUs that this program may run on */
@@ -44,6 +59,8 @@ struct cpus {
 __printf(1, 2) void complain(const char *format, ...);
 __printf(1, 2) __noreturn void die(const char *format, ...);
 int finish(int status);
+FILE *open_file(const char *path);
+void close_file(FILE *file, const char *path);
 bool read_line(const char *path, char line[LINE_SIZE]);
 bool read_number(const char *path, unsigned long *number);
 bool read_field(const char *path, const char *name, char line[LINE_SIZE]);
@@ -74,6 +91,9 @@ struct guest {
 	char verdict[LINE_SIZE];
 	char reason[LINE_SIZE];
 	unsigned long demotions;
+
+	/* CPUs in nohz_full=, as the kernel lists them */
+	char nohz_full[LINE_SIZE];
 };
 
 struct decision {
@@ -83,6 +103,7 @@ struct decision {
 	const char *rule;		/* that the facts meet now */
 	bool guaranteed;		/* by that rule */
 	bool at_risk;			/* time is read from a TSC that is not guaranteed */
+	const char *safe;		/* "true", "false" or "unknown" */
 };
 
 void guest_read(struct guest *guest);
@@ -113,11 +134,13 @@ struct costs {
 	bool vdso;
 };
 
+int ascending(const void *a, const void *b);
 s64 clock_now(clockid_t id);
 s64 clock_syscall(void);
 u64 tsc_now(void);
 void null_syscall(void);
 void costs_measure(struct costs *costs);
+void costs_print(FILE *file, const struct costs *costs);
 u32 tsc_khz_measure(void);
 
 /* json.c */
@@ -133,6 +156,8 @@ void json_bool(struct json *json, const char *key, bool value);
 void json_integer(struct json *json, const char *key, long long value);
 void json_float(struct json *json, const char *key, double value);
 void json_null(struct json *json, const char *key);
+void json_document(struct json *json, bool xen);
+void json_finish(struct json *json);
 
 /* summary.c */
 const char *advice(const struct guest *guest, const struct decision *decision,
@@ -142,11 +167,15 @@ void text_summary(const struct guest *guest, const struct costs *costs);
 /* summary_json.c */
 void json_summary(const struct guest *guest, const struct costs *costs);
 
-/* metrics.c */
-void metrics(const struct guest *guest, const struct costs *costs);
-
-/* watch.c, bench.c */
+/* The commands, a file each, which return the exit status */
+int bench(const struct guest *guest, const struct options *options);
+int check(const struct guest *guest, const struct options *options);
+int forecast(const struct guest *guest, const struct options *options);
+int host(const struct guest *guest, const struct options *options);
+int metrics(const struct guest *guest, const struct options *options);
+int record(const struct guest *guest, const struct options *options);
+int summary(const struct guest *guest, const struct options *options);
+int wait_for_event(const struct guest *guest, const struct options *options);
 int watch(const struct guest *guest, const struct options *options);
-int bench(const struct options *options);
 
 #endif

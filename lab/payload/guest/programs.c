@@ -19,8 +19,8 @@ struct program {
 	FILE *output;
 };
 
-/* From watch_start() on: what it says has room in the pipe */
-static struct program watch;
+/* From watch_start() on: what they say has room in the pipe */
+static struct program watch, waiting;
 
 static struct program start(const char *path, const char *command,
 			    const char *option)
@@ -75,6 +75,7 @@ static void report(const char *what, const char *when, const char *path,
 void watch_start(void)
 {
 	watch = start(XEN_CLOCK, "watch", "--json");
+	waiting = start(XEN_CLOCK, "wait", "--json");
 }
 
 void report_programs(const char *when)
@@ -87,4 +88,7 @@ void report_programs(const char *when)
 	report("xen-clock-metrics", when, XEN_CLOCK, "metrics", NULL);
 	kill(watch.pid, SIGINT);
 	finish(&watch, "xen-clock-watch", when);
+	/* It has ended, unless it was told of nothing */
+	kill(waiting.pid, SIGINT);
+	finish(&waiting, "xen-clock-wait", when);
 }

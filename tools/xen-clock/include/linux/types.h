@@ -2,8 +2,6 @@
 #ifndef _LINUX_TYPES_SHIM_H
 #define _LINUX_TYPES_SHIM_H
 
-/* __u32 and the like */
-#include_next <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,5 +14,12 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 typedef int16_t s16;
 typedef int64_t s64;
+
+/* musl's compiler does not find the kernel's headers, and needs no more of them */
+#ifdef __GLIBC__
+#include_next <linux/types.h>
+#else
+typedef u32 __u32;
+#endif
 
 #endif

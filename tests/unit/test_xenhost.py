@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""xen-clock host and forecast, on recorded hosts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.base.common import TOP
+
+from tests.recorded import KHZ, OUT, Guest, Tool, documents, good, one_line
+from tests.series.test_docs import simple_table
+
+RELIABLE = "(XEN) TSC marked as reliable, warp = 0 (count=3)"
+UNRELIABLE = "(XEN) TSC not marked as either constant or reliable, warp=0 (count=3)"
+CONSTANT = "(XEN) TSC has constant rate, deep Cstates possible, so not reliable, warp=0"
+HEADING = "Name                       ID   Mem VCPUs\tState\tTime(s)"
+CLOCKS = TOP / "Documentation/virt/xen/clocks.rst"
+
+# As xl shows them
+DOMAINS = (
+    ("Domain-0", 0, ""),
+    ("web", 1, "mode=0,ofs=0x133f05c47,khz=2596128,inc=1"),
+    ("old name", 12, "mode=2,ofs=0x38f68b4b3,khz=2596128,inc=1"),
+    ("moved", 3, "mode=0,khz=2596127,inc=4"),
+    ("pvh", 4, "(hvm) mode=0,khz=2596127,inc=2"),
+    ("always", 5, "(hvm) mode=1,khz=2596128,inc=1"),
+)
+
+
+def dom0(
+    version: tuple[int, int, str] = (4, 17, ".7"),
+    *,
+    reliable: bool = True,
+    khz: int = KHZ,
+    domains: tuple[tuple[str, int, str], ...] = DOMAINS,
+    heading: str = "",
+    boot: str = "(XEN) HVM: ASIDs enabled.\n",
+    cmdline: str = "",
+) -> Guest:
+    lines = []
+    for _, number, text in domains:
+        kind = "(hvm)" if text.startswith("(hvm)") else ""
+        if text:
+            lines.append(f"(XEN) dom{number}{kind}: {text.removeprefix('(hvm) ')}")
+    # Older ones may still be in the ring
+    log = boot
+    for old in (UNRELIABLE, RELIABLE):
+        log += f"{old}\n(XEN) dom1: mode=1,khz=1,inc=9\n"
+    log += "\n".join([heading or (RELIABLE if reliable else UNRELIABLE), *lines])
+    shown = [
+        f"{name:<40} {number:>5}  1024     2     r-----     12.5"
+        for name, number, _ in domains
+    ]
+    return Guest(
+        dom0=True,
+        version=version,
+        flags=2 if reliable else 0,
+        khz=0,
+        incarnation=0,
+        host_khz=khz,
+        pvclock_khz=khz,
+        clocksource="tsc",
+        xl={
+            "info": f"cpu_mhz                : {khz // 1000}.{khz % 1000:03}\n"
+            f"xen_commandline        : console=com1 {cmdline}",
+            "list": "\n".join([HEADING, *shown]),
+            "dmesg": log,
+        },
+    )
+
+
+def document(tool: Tool, guest: Guest) -> dict[str, Any]:
+    [said] = documents(tool(guest, "host", "--json"))
+    return said
+
+
+def emulated(said: dict[str, Any]) -> dict[str, bool | None]:
+    return {one["name"]: one["emulated"] for one in said["guests"]}
+
+
+def test_host(tool: Tool) -> None:
+    said = document(tool, dom0())
+    assert said["schema"] == 1 and said["xen_version"] == "4.17.7"
+    assert said["tsc"]["frequency_khz"] == KHZ and said["tsc"]["reliable"] is True
+    assert said["tsc"]["scaling"] is False
+    # dom0 has no line in mode default; an older line of domain 1 does not count
+    assert emulated(said) == {
+        "web": False,
+        "old name": False,
+        "moved": True,
+        "pvh": True,
+        "always": True,
+    }
+    web = said["guests"][0]
+    assert (web["domid"], web["kind"], web["mode"]) == (1, "PV", "default")
+    assert (web["frequency_khz"], web["incarnation"]) == (KHZ, 1)
+    assert said["guests"][1]["domid"] == 12
+    assert said["guests"][3]["kind"] == "HVM or PVH"
+    text = one_line(good(tool(dom0(), "host")))
+    assert f"{KHZ} kHz, reliable: invariant by CPUID" in text
+    assert f"booted at {KHZ - 1} kHz, the host has {KHZ} (1 kHz apart)" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, "CPUID does not show an invariant TSC"),
+        ({"cmdline": "tsc=unstable"}, "Xen was booted with tsc=unstable"),
+        ({"heading": CONSTANT}, "of constant rate, but not marked as reliable"),
+        (
+            {"boot": "(XEN) TSC warp detected, disabling TSC_RELIABLE\n"},
+            "Xen found a warp between the TSCs of CPUs",
+        ),
+    ],
+)
+def test_not_reliable(tool: Tool, changes: dict[str, Any], reason: str) -> None:
+    said = document(tool, dom0(reliable=False, **changes))
+    assert said["tsc"]["reliable"] is False and said["tsc"]["reason"] == reason
+    native = [name for name, state in emulated(said).items() if not state]
+    assert native == ["old name"]
+
+
+def test_needs_dom0(tool: Tool) -> None:
+    done = tool(Guest(), "host")
+    assert done.returncode == 1 and "this is not dom0" in done.stderr
+    done = tool(Guest(dom0=True), "host")
+    assert done.returncode == 1 and "xl does not say anything" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "names"),
+    [
+        ((4, 6, ".6"), "calibration-after-s3 khz-truncated pv-emulated-hang"),
+        ((4, 7, ".0"), "calibration-after-s3 khz-truncated"),
+        ((4, 13, ".5"), "calibration-after-s3 khz-truncated"),
+        ((4, 14, ".6"), "restore-underflow calibration-after-s3 khz-truncated"),
+        ((4, 17, ".7"), "restore-underflow calibration-after-s3 khz-truncated"),
+        ((4, 18, ".6"), "restore-underflow calibration-after-s3 khz-truncated"),
+        ((4, 19, ".4"), "restore-underflow calibration-after-s3 khz-truncated"),
+        ((4, 19, ".5"), "calibration-after-s3 khz-truncated"),
+        ((4, 20, ".2"), "restore-underflow calibration-after-s3 khz-truncated"),
+        ((4, 20, ".3"), "calibration-after-s3 khz-truncated"),
+        ((4, 20, ".4"), ""),
+        ((4, 21, "-rc"), "restore-underflow calibration-after-s3 khz-truncated"),
+        ((4, 21, ".1"), "calibration-after-s3 khz-truncated"),
+        ((4, 21, ".2"), ""),
+        ((4, 22, ".0"), ""),
+        ((5, 0, ".0"), ""),
+    ],
+)
+def test_faults(tool: Tool, version: tuple[int, int, str], names: str) -> None:
+    said = document(tool, dom0(version))
+    assert [fault["name"] for fault in said["faults"]] == names.split()
+    for fault in said["faults"]:
+        assert fault["fixed_in"] and fault["text"] in one_line(
+            good(tool(dom0(version), "host"))
+        )
+
+
+def test_faults_are_those_of_the_page() -> None:
+    """In its order, and fixed in the same versions."""
+    text = (TOP / "tools/xen-clock/faults.c").read_text()
+    found = re.findall(r'\.name\s*= "([^"]+)".*?\.fixed\s*= "([^"]+)"', text, re.S)
+    table = simple_table(CLOCKS.read_text(), "Name")
+    assert found and [(name, fixed) for name, fixed, _ in table] == found
+
+
+def moved(
+    tool: Tool, tmp_path: Path, here: Guest, there: Guest, *arguments: str
+) -> list[dict[str, Any]]:
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    for file, host in zip(files, (here, there)):
+        file.write_text(good(tool(host, "host", "--json")))
+    words = ("forecast", "--from", str(files[0]), "--to", str(files[1]), *arguments)
+    good(tool(None, *words))
+    [said] = documents(tool(None, *words, "--json"))
+    assert isinstance(said["guests"], list)
+    return said["guests"]
+
+
+PV = ("one", 1, f"mode=0,khz={KHZ},inc=1")
+HVM = ("one", 1, f"(hvm) mode=0,khz={KHZ},inc=1")
+NATIVE = ("one", 1, f"mode=2,khz={KHZ},inc=1")
+ALWAYS = ("one", 1, f"mode=1,khz={KHZ},inc=1")
+SCALES = "(XEN) VMX: Supported advanced features:\n(XEN)  - TSC Scaling\n"
+
+
+@pytest.mark.parametrize(
+    ("domain", "there", "after", "kept"),
+    [
+        # The rows of the table: kind, version, reliable, frequency, scaling
+        (PV, dom0(), False, True),
+        (PV, dom0(khz=KHZ + 1), True, True),
+        (PV, dom0(reliable=False), True, True),
+        (PV, dom0(khz=KHZ + 1, boot=SCALES), True, True),
+        (PV, dom0((4, 9, ".0")), False, True),
+        (PV, dom0((4, 8, ".5")), True, True),
+        (PV, dom0((4, 4, ".4")), True, True),
+        (HVM, dom0(), False, True),
+        (HVM, dom0(khz=KHZ + 1), True, True),
+        (HVM, dom0(khz=KHZ + 1, boot=SCALES), False, True),
+        (HVM, dom0(khz=KHZ + 1, boot=""), None, True),
+        (HVM, dom0(reliable=False, boot=SCALES), True, True),
+        (HVM, dom0((4, 5, ".0")), False, True),
+        (HVM, dom0((4, 4, ".4")), True, True),
+        (NATIVE, dom0(), False, True),
+        (NATIVE, dom0(khz=999_999), False, False),
+        (ALWAYS, dom0(), True, True),
+    ],
+)
+def test_forecast(
+    tool: Tool,
+    tmp_path: Path,
+    domain: tuple[str, int, str],
+    there: Guest,
+    after: bool | None,
+    kept: bool,
+) -> None:
+    [said] = moved(tool, tmp_path, dom0(domains=(domain,)), there)
+    assert said["emulated_after"] is after and said["frequency_kept"] is kept
+    # Native on a host whose dom0 reads its TSC costs what it costs there
+    assert (said["read_ns_after"] is None) == (after is not False)
+    assert said["without_series"]
+
+
+@pytest.mark.parametrize(
+    ("domain", "there", "verdict", "reason"),
+    [
+        (PV, dom0(), "reliable", "native on a reliable host"),
+        (PV, dom0(khz=KHZ + 1), "reliable", "emulated at a constant frequency"),
+        (PV, dom0(reliable=False), "reliable", "emulated at a constant frequency"),
+        (NATIVE, dom0(khz=999_999), "unstable", "its frequency is not what it was"),
+        (NATIVE, dom0(), "unstable", "never emulated"),
+        (ALWAYS, dom0(), "reliable", "emulated at a constant frequency"),
+    ],
+)
+def test_forecast_of_the_kernel(
+    tool: Tool,
+    tmp_path: Path,
+    domain: tuple[str, int, str],
+    there: Guest,
+    verdict: str,
+    reason: str,
+) -> None:
+    [said] = moved(tool, tmp_path, dom0(domains=(domain,)), there)
+    assert said["verdict_after"] == verdict and reason in said["reason_after"]
+
+
+def test_forecast_without_the_series(tool: Tool, tmp_path: Path) -> None:
+    """The guest of the README's picture runs at 38 % of its speed."""
+    [said] = moved(tool, tmp_path, dom0(domains=(NATIVE,)), dom0(khz=999_999))
+    assert "its time runs at 38.5 % of its speed" in said["without_series"]
+
+
+def test_forecast_of_one(tool: Tool, tmp_path: Path) -> None:
+    for name in ("old name", "12"):
+        [one] = moved(tool, tmp_path, dom0(), dom0(), "--guest", name)
+        assert one["domid"] == 12
+    assert len(moved(tool, tmp_path, dom0(), dom0())) == 5
+    # In dom0 itself
+    there = str(tmp_path / "b.json")
+    [said] = documents(tool(dom0(), "forecast", f"--to={there}", "--json"))
+    assert len(said["guests"]) == 5
+    done = tool(dom0(), "forecast", "--to", there, "--guest", "nobody")
+    assert done.returncode == 1 and "no guest 'nobody'" in done.stderr
+    done = tool(Guest(), "forecast", "--to", there)
+    assert done.returncode == 1 and "this is not dom0" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("", "is not what"),
+        ("{", "is not what"),
+        ("[1]", "is not what"),
+        ('{"schema": 1}', "has no xen_version"),
+        ('{"schema": 2}', "is of schema 2, and this xen-clock reads 1"),
+        ('{"schema": "x"}', "schema is 'x', not a 32-bit integer"),
+        ('{"schema": 1} {}', "is not what"),
+        ('{"schema": ' + "[" * 99, "is not what"),
+        ('{"' + "a" * 99 + '": {"' + "b" * 99 + '": 1}}', "has no schema"),
+        ('{"a": "\\', "is not what"),
+        ('{"a": "\\u00', "is not what"),
+    ],
+)
+def test_bad_documents(tool: Tool, tmp_path: Path, change: str, words: str) -> None:
+    file = tmp_path / "bad.json"
+    file.write_text(change)
+    done = tool(dom0(), "forecast", "--to", str(file))
+    assert done.returncode == 1 and words in done.stderr, done
+    assert not done.stdout
+
+
+def test_names_survive(tool: Tool, tmp_path: Path) -> None:
+    """Any name that a domain can have."""
+    name = 'a "quoted" back\\slash'
+    here = dom0(domains=((name, 1, f"mode=0,khz={KHZ},inc=1"),))
+    [one] = moved(tool, tmp_path, here, dom0())
+    assert one["name"] == name
+
+
+def test_record_dom0(tool: Tool, tmp_path: Path) -> None:
+    """What is nobody's business is left out."""
+    place = tmp_path / "recording"
+    good(tool(dom0(cmdline="tsc=unstable console_password=x"), "record", str(place)))
+    before, after = (
+        json.loads(text)
+        for text in (
+            good(tool(dom0(cmdline="tsc=unstable"), "host", "--json")),
+            good(tool(None, "--recording", str(place), "host", "--json")),
+        )
+    )
+    assert [one.pop("name") for one in after["guests"]][:2] == ["guest-1", "guest-12"]
+    for one in before["guests"]:
+        del one["name"]
+    for said in (before, after):
+        del said["dom0"]
+    assert before == after
+    text = "".join(path.read_text() for path in place.rglob("*") if path.is_file())
+    for private in ("web", "old name", "password", "com1"):
+        assert private not in text
+    assert dataclasses.asdict(Guest())["xl"] == {}
+
+
+def test_valgrind(tool: Tool, tmp_path: Path) -> None:
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is missing: it is in Debian's package of this name")
+    checks = ["valgrind", "--error-exitcode=99", "--leak-check=full", "--quiet"]
+    there = tmp_path / "b.json"
+    there.write_text(good(tool(dom0(khz=KHZ + 1), "host", "--json")))
+    env = tool.record(dom0())
+    for command, status in (
+        (["host"], 0),
+        (["host", "--json"], 0),
+        (["forecast", f"--to={there}", "--json"], 0),
+        (["forecast", f"--to={there}", f"--from={there}"], 0),
+        (["record", str(tmp_path / "recording")], 0),
+        (["metrics", f"--output={tmp_path / 'x.prom'}"], 0),
+        (["wait", "--seconds=1"], 7),
+    ):
+        done = subprocess.run(
+            [*checks, str(OUT / "shared" / "xen-clock"), *command],
+            env=env,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (status, ""), done

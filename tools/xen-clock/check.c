@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One line and an exit status, as Nagios and its heirs want them */
+#include <string.h>
+
+#include "safe.h"
+
+enum state {
+	STATE_OK,
+	STATE_WARNING,
+	STATE_CRITICAL,
+	STATE_UNKNOWN,
+};
+
+static const char * const states[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
+
+const char *safe_reason(const struct guest *guest, const struct decision *decision)
+{
+	if (!*guest->clocksource)
+		return "the kernel does not say which clocksource it uses";
+	if (strcmp(guest->clocksource, "tsc"))
+		return "time is not read from the TSC";
+	if (guest->facts.domain == XEN_TSC_DOM0)
+		return "the kernel of dom0 checks the TSC itself";
+	if (decision->at_risk)
+		return guest->facts.impostor ?
+		       "the TSC is in use, and a hypervisor that claims to be Xen has it" :
+		       "the TSC is in use, and Xen does not guarantee it";
+
+	return guest->patched ?
+	       "the TSC is in use, Xen guarantees it, and the kernel checks it" :
+	       "the TSC is in use, and Xen guarantees it";
+}
+
+void json_safe(struct json *json, const struct decision *decision)
+{
+	if (!strcmp(decision->safe, "unknown"))
+		json_null(json, "safe");
+	else
+		json_bool(json, "safe", !strcmp(decision->safe, "true"));
+}
+
+static enum state state_of(const struct guest *guest, const struct decision *decision)
+{
+	if (!strcmp(decision->safe, "unknown"))
+		return STATE_UNKNOWN;
+	if (!strcmp(decision->safe, "false"))
+		return STATE_CRITICAL;
+
+	return guest->demotions ? STATE_WARNING : STATE_OK;
+}
+
+/* Of a guest that is none of Xen's, too, so that one check fits all machines */
+int check(const struct guest *guest, const struct options *options)
+{
+	struct json json = { .file = stdout };
+	struct decision decision;
+	enum state state;
+
+	if (!guest->xen) {
+		if (options->json) {
+			json_document(&json, false);
+			json_finish(&json);
+		} else {
+			puts("XEN-CLOCK UNKNOWN - this is not a guest of Xen");
+		}
+		return STATE_UNKNOWN;
+	}
+
+	decision = decide(guest);
+	state = state_of(guest, &decision);
+	if (options->json) {
+		json_document(&json, true);
+		json_string(&json, "state", states[state]);
+		json_safe(&json, &decision);
+		json_string(&json, "reason", safe_reason(guest, &decision));
+		json_string(&json, "clocksource", guest->clocksource);
+		json_string(&json, "rule", decision.rule);
+		json_string(&json, "verdict", decision.verdict);
+		json_finish(&json);
+	} else {
+		printf("XEN-CLOCK %s - safe: %s, %s%s (clocksource %s, rule %s)\n",
+		       states[state], decision.safe, safe_reason(guest, &decision),
+		       guest->demotions ? "; the TSC was demoted" : "",
+		       *guest->clocksource ? guest->clocksource : "unknown",
+		       decision.rule);
+	}
+
+	return state;
+}
