@@ -177,7 +177,8 @@ static void xen_sched_clock_set(enum xen_sched_clock_source source,
 	} else if (source == XEN_SCHED_CLOCK_PVCLOCK) {
 		WRITE_ONCE(xen_sched_clock_offset, data.offset);
 		/* NMIs on other CPUs must not see the old offset with the clock running */
-		smp_store_release(&xen_sched_clock_frozen, 0);
+		smp_wmb();
+		WRITE_ONCE(xen_sched_clock_frozen, 0);
 	}
 }
 

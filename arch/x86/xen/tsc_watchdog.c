@@ -55,7 +55,7 @@
  */
 #define XEN_TSC_REFERENCE_NS	(10LL * NSEC_PER_SEC)
 /* How long to wait for the core to switch to the xen clocksource */
-#define XEN_TSC_KICK_NS		(10ULL * NSEC_PER_SEC)
+#define XEN_TSC_KICK_NS		(10LL * NSEC_PER_SEC)
 
 /*
  * Where only the administrator calls the TSC reliable the host may have no constant
@@ -204,7 +204,7 @@ static void xen_tsc_kick(void)
 		return;
 
 	if (xen_clocksource_is_used() ||
-	    xen_sched_clock() - xen_tsc_demoted_at > XEN_TSC_KICK_NS) {
+	    (s64)(xen_sched_clock() - xen_tsc_demoted_at) > XEN_TSC_KICK_NS) {
 		WRITE_ONCE(xen_tsc_leaving, false);
 		return;
 	}

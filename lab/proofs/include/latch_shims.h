@@ -9,9 +9,9 @@
 #define noinline
 #define __read_mostly
 #define unlikely(condition)	(condition)
+#define smp_wmb()
 #define READ_ONCE(variable)		(variable)
 #define WRITE_ONCE(variable, value)	(store_hook(), (variable) = (value))
-#define smp_store_release(at, value)	WRITE_ONCE(*(at), value)
 #define pr_info(...)		((void)0)
 #define __this_cpu_read(variable)	(variable)
 #define local_irq_save(flags)	((void)((flags) = 0))
