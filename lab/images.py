@@ -21,7 +21,7 @@ from lab.packages import Tree
 
 IMAGES = LAB / "images"
 HERE = Path(__file__).resolve().parent
-DOM0_SOURCES = [HERE / "dom0" / "vtsc.c"]
+DOM0_SOURCES = [HERE / "dom0" / name for name in ("vtsc.c", "wallclock.c")]
 DOM0_SCRIPTS = {"init": "init", "etc/xen/scripts/vif": "vif"}
 TOOL = TOP / "tools" / "xen-clock"
 TOOL_SOURCES = [TOOL / "Makefile", *sorted(TOOL.rglob("*.[ch]"))]
@@ -116,7 +116,9 @@ def dom0_initramfs(kernel: str, tools: bytes, headers: bytes) -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         with tarfile.open(fileobj=io.BytesIO(headers)) as tar:
             tar.extractall(directory)
-        archive.file("bin/vtsc", compiled(DOM0_SOURCES, f"-I{directory}"))
+        for source in DOM0_SOURCES:
+            program = compiled([source], f"-I{directory}")
+            archive.file(f"bin/{source.stem}", program)
     archive.file("bin/xen-clock", users_tool())
     archive.file("bin/tsc-selftest", selftest(kernel))
     for name, source in DOM0_SCRIPTS.items():

@@ -63,6 +63,7 @@ ORDER = (
     "sleep",
     "jump",
     "skew",
+    "ptp",
     "series",
     "prefixes",
 )

@@ -14,7 +14,6 @@ from lab.tests.tree import TREE, make, run
 PAGES = TOP / "Documentation/virt/xen"
 CLOCKS = PAGES / "clocks.rst"
 TROUBLE = PAGES / "clock-troubleshooting.rst"
-INDEX = PAGES / "index.rst"
 INSIDE = TOP / "Documentation/lab/inside.rst"
 NAMES = ("clocks", "troubleshooting")
 OURS = [TOP / "README.rst", *sorted((TOP / "Documentation/lab").glob("*.rst"))]
@@ -23,7 +22,7 @@ ELSEWHERE = ("tools/xen-clock/xen-clock", "lab/kernel.config.W")
 ABI = TOP / "Documentation/ABI/testing/sysfs-hypervisor-xen-tsc"
 XEN = TOP / "arch/x86/xen"
 
-PARTS = ("fixes", "watchdog", "policy")
+PARTS = ("fixes", "watchdog", "policy", "ptp")
 LETTERS = [TOP / f"series/cover-letter.{part}" for part in PARTS]
 
 RULE = re.compile(r'\] = \{\s*"([\w-]+)", XEN_TSC_(\w+),\s*"([^"]+)"')
@@ -198,7 +197,7 @@ def test_reasons_for_the_core() -> None:
         assert f'\n  "{reason}"  ' in TROUBLE.read_text(), reason
 
 
-@pytest.mark.parametrize("page", (CLOCKS, TROUBLE, INDEX), ids=(*NAMES, "index"))
+@pytest.mark.parametrize("page", sorted(PAGES.iterdir()), ids=lambda page: page.stem)
 def test_form(page: Path) -> None:
     lines = page.read_text().splitlines()
     assert lines[0] == ".. SPDX-License-Identifier: GPL-2.0-only"

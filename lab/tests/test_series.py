@@ -18,7 +18,7 @@ from lab.tests.tree import steps, tracked, tree_of
 GLUE = re.compile(
     r"\W*(return( \w+)?|else|u64 \w+)?\W*|#include .*|[\w.]+\(\);|\* Context: any\."
 )
-PARTS = ("fixes", "watchdog", "policy")
+PARTS = ("fixes", "watchdog", "policy", "ptp")
 # Of this project's lab, and so none of the kernel's
 LAB_PAGES = "Documentation/lab/"
 
