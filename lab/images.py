@@ -116,9 +116,9 @@ def dom0_initramfs(kernel: str, tools: bytes, headers: bytes) -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         with tarfile.open(fileobj=io.BytesIO(headers)) as tar:
             tar.extractall(directory)
-        for source in DOM0_SOURCES:
-            program = compiled([source], f"-I{directory}")
-            archive.file(f"bin/{source.stem}", program)
+        for program in DOM0_SOURCES:
+            data = compiled([program], f"-I{directory}")
+            archive.file(f"bin/{program.stem}", data)
     archive.file("bin/xen-clock", users_tool())
     archive.file("bin/tsc-selftest", selftest(kernel))
     for name, source in DOM0_SCRIPTS.items():

@@ -110,7 +110,10 @@ static void start(void)
 		die("no thread to read the PTP clock");
 }
 
-/* In data/phc: what clock_gettime() says, and how far it is ahead, as two ioctls say */
+/*
+ * In data/phc: what clock_gettime() says, and how far it is ahead: at least, as
+ * PTP_SYS_OFFSET_PRECISE says, and at most
+ */
 void phc_read(unsigned int number)
 {
 	struct ptp_sys_offset_precise precise = {};
