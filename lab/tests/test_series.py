@@ -283,6 +283,14 @@ def test_parts_are_complete(kernel: str) -> None:
     assert before == steps(kernel)
 
 
+def test_ptp_needs_no_other_part(kdir: Path) -> None:
+    """As its cover letter says: it applies without the others, but for two lines."""
+    exclude = [f"--exclude={name}" for name in ("MAINTAINERS", "*/index.rst")]
+    for step in steps(KERNEL)[len(steps(KERNEL, "policy")) :]:
+        done = run("git", "apply", *exclude, step, cwd=kdir)
+        assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_cover_letter(part: str) -> None:
     """The subject, an empty line, and the text."""
