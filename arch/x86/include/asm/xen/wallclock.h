@@ -2,9 +2,9 @@
 /*
  * Xen's wall clock.
  *
- * Xen does not count it: shared_info has the time of day at which Xen's system time was
- * zero, and a domain adds the system time, which is what its pvclock reads. Xen changes
- * the former when dom0 sets the wall clock.
+ * shared_info has the time of day at which Xen's system time was zero. A domain adds the
+ * system time, which its pvclock reads. Xen changes the former when dom0 sets the wall
+ * clock.
  */
 #ifndef _ASM_X86_XEN_WALLCLOCK_H
 #define _ASM_X86_XEN_WALLCLOCK_H
