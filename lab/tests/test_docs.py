@@ -14,6 +14,7 @@ from lab.tests.tree import TREE, make, run
 PAGES = TOP / "Documentation/virt/xen"
 CLOCKS = PAGES / "clocks.rst"
 TROUBLE = PAGES / "clock-troubleshooting.rst"
+KERNEL_PAGES = sorted(PAGES.iterdir())
 INSIDE = TOP / "Documentation/lab/inside.rst"
 NAMES = ("clocks", "troubleshooting")
 OURS = [TOP / "README.rst", *sorted((TOP / "Documentation/lab").glob("*.rst"))]
@@ -197,7 +198,7 @@ def test_reasons_for_the_core() -> None:
         assert f'\n  "{reason}"  ' in TROUBLE.read_text(), reason
 
 
-@pytest.mark.parametrize("page", sorted(PAGES.iterdir()), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", KERNEL_PAGES, ids=[p.stem for p in KERNEL_PAGES])
 def test_form(page: Path) -> None:
     lines = page.read_text().splitlines()
     assert lines[0] == ".. SPDX-License-Identifier: GPL-2.0-only"
