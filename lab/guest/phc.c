@@ -147,4 +147,5 @@ void phc_report(void)
 	say("phc.backwards %llu", backwards);
 	say("phc.steps %llu", steps);
 	pthread_mutex_unlock(&lock);
+	report_testptp();
 }

@@ -126,6 +126,7 @@ void trace_report(void);
 /* programs.c */
 void watch_start(void);
 void report_programs(const char *when);
+void report_testptp(void);
 
 /* suites.c */
 void run_batch(const char *when, const char *batch);

@@ -105,6 +105,18 @@ class Follow:
         return [(two.ahead - one.ahead) / SECOND for one, two in pairs]
 
 
+def judge_testptp(life: Life) -> list[str]:
+    """The kernel's own test of PTP clocks can read it, in two ways."""
+    problems = [
+        f"testptp fails: status {status}"
+        for name in ("can", "offset")
+        if (status := life.report.fact(f"status.testptp-{name}.after")) != "0"
+    ]
+    if "1 cross timestamping" not in life.report.words("testptp-can.after"):
+        problems.append("testptp finds no cross timestamping")
+    return problems
+
+
 def judge_thread(life: Life) -> list[str]:
     """It has read all the time, and seen dom0's step and no other."""
     expected = {"name": "Xen wall clock", "steps": "1", "backwards": "0"}
@@ -130,7 +142,8 @@ def test_a_guest_follows(results: Results, case: Case) -> None:
             problems.append(f"it gained {seconds} s at {number}, expected {wanted}")
     if life.report.fact("after.clocksource") != CASES[case]:
         problems.append(f"the clocksource is not {CASES[case]}")
-    problems += [*judge_thread(life), *judge.judge_trouble(life.report)]
+    problems += [*judge_testptp(life), *judge_thread(life)]
+    problems += judge.judge_trouble(life.report)
     if problems:
         pytest.fail(
             explain(case, life, problems, repeat_test("ptp", case)), pytrace=False
