@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 
 # Each part applies on top of those before it
-parts=(fixes watchdog policy)
+parts=(fixes watchdog policy ptp)
 
 # rank_of PART: its place among the parts; fails if there is none of that name
 rank_of()

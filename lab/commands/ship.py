@@ -28,7 +28,7 @@ def add_version(parser: options.Parser, default: str) -> None:
 
 def add_part(parser: options.Parser, what: str) -> None:
     parser.add_argument(
-        "--part", metavar="PART", help=f"{what}: fixes, watchdog or policy"
+        "--part", metavar="PART", help=f"{what}: fixes, watchdog, policy or ptp"
     )
 
 

@@ -21,7 +21,7 @@ from lab.images.debian import Tree
 IMAGES = LAB / "images"
 PAYLOAD = TOP / "lab" / "payload"
 ARCHIVER = TOP / "lab" / "base" / "cpio.py"
-DOM0_SOURCES = [PAYLOAD / "dom0" / "vtsc.c"]
+DOM0_SOURCES = [PAYLOAD / "dom0" / name for name in ("vtsc.c", "wallclock.c")]
 DOM0_SCRIPTS = {"init": "init", "etc/xen/scripts/vif": "vif"}
 TOOL = TOP / "tools" / "xen-clock"
 TOOL_SOURCES = [TOOL / "Makefile", *sorted(TOOL.rglob("*.[ch]"))]
@@ -111,6 +111,18 @@ def selftest(kernel: str) -> bytes:
     return compiled(SELFTEST_SOURCES, *options)
 
 
+def testptp(kernel: str) -> bytes:
+    """The kernel's own selftest of PTP clocks, as that kernel knows them."""
+    source, header = testptp_sources(kernel)
+    return compiled([source], "-w", "-include", str(header))
+
+
+def testptp_sources(kernel: str) -> tuple[Path, Path]:
+    tree = BUILD / kernel / "linux"
+    source = tree / "tools/testing/selftests/ptp/testptp.c"
+    return source, tree / "include/uapi/linux/ptp_clock.h"
+
+
 def dom0_initramfs(kernel: str, tools: bytes, headers: bytes) -> bytes:
     """The kernel unpacks concatenated archives one after the other."""
     archive = Archive()
@@ -118,7 +130,9 @@ def dom0_initramfs(kernel: str, tools: bytes, headers: bytes) -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         with tarfile.open(fileobj=io.BytesIO(headers)) as tar:
             tar.extractall(directory)
-        archive.file("bin/vtsc", compiled(DOM0_SOURCES, f"-I{directory}"))
+        for program in DOM0_SOURCES:
+            data = compiled([program], f"-I{directory}")
+            archive.file(f"bin/{program.stem}", data)
     archive.file("bin/xen-clock", users_tool())
     archive.file("bin/tsc-selftest", selftest(kernel))
     for name, source in DOM0_SCRIPTS.items():
@@ -133,6 +147,7 @@ def guest_initramfs(kernel: str) -> bytes:
     archive.file("init", compiled(GUEST_SOURCES, f"-I{SELFTEST}"))
     archive.file("bin/xen-clock", users_tool())
     archive.file("bin/tsc-selftest", selftest(kernel))
+    archive.file("bin/testptp", testptp(kernel))
     return archive.compressed()
 
 
@@ -155,6 +170,7 @@ def make_images(xen: Xen, kernel: str) -> Images:
         inputs = [*compiler, tools, headers]
         inputs += [source.read_bytes() for source in [*scripts, *DOM0_SOURCES]]
         rebuild(images.dom0, inputs, lambda: dom0_initramfs(kernel, tools, headers))
-        inputs = compiler + [source.read_bytes() for source in GUEST_SOURCES]
+        sources = [*GUEST_SOURCES, *testptp_sources(kernel)]
+        inputs = compiler + [source.read_bytes() for source in sources]
         rebuild(images.guest, inputs, lambda: guest_initramfs(kernel))
     return images

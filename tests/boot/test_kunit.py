@@ -17,6 +17,7 @@ SUITES = {
     "xen_tsc_reevaluate": 52,
     "xen_tsc_skew": 35,
     "xen_sched_clock": 28,
+    "ptp_xen": 10,
 }
 
 GUEST = GuestSpec("kunit", "", "kunit.enable=1")

@@ -18,7 +18,7 @@ from tests.tree import TREE, make, run
 PAGES = TOP / "Documentation/virt/xen"
 CLOCKS = PAGES / "clocks.rst"
 TROUBLE = PAGES / "clock-troubleshooting.rst"
-INDEX = PAGES / "index.rst"
+KERNEL_PAGES = sorted(PAGES.iterdir())
 INSIDE = TOP / "Documentation/lab/inside.rst"
 NAMES = ("clocks", "troubleshooting")
 OURS = [
@@ -31,7 +31,7 @@ ELSEWHERE = ("tools/xen-clock/xen-clock", "lab/kconfig/kernel.config.W")
 ABI = TOP / "Documentation/ABI/testing/sysfs-hypervisor-xen-tsc"
 XEN = TOP / "arch/x86/xen"
 
-PARTS = ("fixes", "watchdog", "policy")
+PARTS = ("fixes", "watchdog", "policy", "ptp")
 LETTERS = [TOP / f"series/cover-letter.{part}" for part in PARTS]
 
 RULE = re.compile(r'\] = \{\s*"([\w-]+)", XEN_TSC_(\w+),\s*"([^"]+)"')
@@ -207,7 +207,7 @@ def test_reasons_for_the_core() -> None:
         assert f'\n  "{reason}"  ' in TROUBLE.read_text(), reason
 
 
-@pytest.mark.parametrize("page", (CLOCKS, TROUBLE, INDEX), ids=(*NAMES, "index"))
+@pytest.mark.parametrize("page", KERNEL_PAGES, ids=[p.stem for p in KERNEL_PAGES])
 def test_form(page: Path) -> None:
     lines = page.read_text().splitlines()
     assert lines[0] == ".. SPDX-License-Identifier: GPL-2.0-only"

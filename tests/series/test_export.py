@@ -18,7 +18,7 @@ NEW = "arch/x86/xen/new.c"
 TIME = "arch/x86/xen/time.c"
 THOR = "A. U. Thor <thor@example.com>"
 # What the step of each part makes of both files
-PARTS = {"fixes": "one", "watchdog": "two", "policy": "three"}
+PARTS = {"fixes": "one", "watchdog": "two", "policy": "three", "ptp": "four"}
 
 
 def lines(third: str) -> str:
@@ -51,7 +51,7 @@ class Toy:
         for name in ("Makefile", "xen-lab"):
             shutil.copy(TOP / name, self.top)
         write(self.top / "series/kernels", "9.1\tsid\tlinux\t5\n9.4\tsid\tlinux\t5\n")
-        write(self.top / NEW, lines("three"))
+        write(self.top / NEW, lines("four"))
         old = "zero"
         for part, new in PARTS.items():
             write(self.letter(part), f"toy: The {part}\n\nText of {part}.\n")
@@ -133,17 +133,17 @@ def test_a_later_step_changes_a_file_that_is_added(toy: Toy) -> None:
 
 
 def test_a_later_step_does_not_fit_the_file_that_is_added(toy: Toy) -> None:
-    write(toy.top / NEW, lines("four"))
+    write(toy.top / NEW, lines("three"))
     said = toy.refused("apply")
-    assert "0003-policy.patch cannot be taken off the files that this project" in said
-    assert f"patch failed: {NEW}:1" in said and "three" in said
+    assert "0004-ptp.patch cannot be taken off the files that this project" in said
+    assert f"patch failed: {NEW}:1" in said and "four" in said
 
 
 def test_parts(toy: Toy) -> None:
     toy.make("series", SIGNOFF=THOR)
     out = toy.top / "build/9.4"
     assert len(list((out / "series").iterdir())) == len(PARTS)
-    assert "+three\n" in (out / "series.diff").read_text()
+    assert "+four\n" in (out / "series.diff").read_text()
     for number, part in enumerate(PARTS):
         letter, patch = sorted((out / "mail" / part).iterdir())
         assert letter.name == "0000-cover-letter.patch"
@@ -163,7 +163,7 @@ def test_parts(toy: Toy) -> None:
 
 def test_a_part_that_is_not_there(toy: Toy) -> None:
     said = toy.refused("series", SIGNOFF=THOR, PART="fix")
-    assert 'no part "fix"' in said and "fixes watchdog policy" in said
+    assert 'no part "fix"' in said and "fixes watchdog policy ptp" in said
 
 
 def test_parts_have_an_order(toy: Toy) -> None:
@@ -240,7 +240,7 @@ def test_plain_tree(toy: Toy) -> None:
     """Once, not twice; and off again, once."""
     before = files(toy.kdir)
     toy.make("apply")
-    assert files(toy.kdir)[NEW] == files(toy.kdir)[TIME] == lines("three").encode()
+    assert files(toy.kdir)[NEW] == files(toy.kdir)[TIME] == lines("four").encode()
     assert f"already\n    It has {NEW}" in toy.refused("apply")
     toy.make("apply", R="1")
     assert files(toy.kdir) == before
@@ -271,10 +271,10 @@ def test_work_of_others_is_kept(toy: Toy) -> None:
     with (toy.kdir / NEW).open("a") as file:
         file.write("theirs\n")
     assert f"{NEW} is not as the series adds it" in toy.refused("apply", R="1")
-    write(toy.kdir / NEW, lines("three"))
+    write(toy.kdir / NEW, lines("four"))
     write(toy.kdir / TIME, lines("theirs"))
-    assert "0003-policy.patch cannot be taken off" in toy.refused("apply", R="1")
-    write(toy.kdir / TIME, lines("three") + "theirs\n")
+    assert "0004-ptp.patch cannot be taken off" in toy.refused("apply", R="1")
+    write(toy.kdir / TIME, lines("four") + "theirs\n")
     toy.make("apply", R="1")
     assert (toy.kdir / TIME).read_text() == lines("zero") + "theirs\n"
 
@@ -286,7 +286,7 @@ def test_git_tree(toy: Toy) -> None:
     series = ["theirs", *(f"toy: Add {new}" for new in PARTS.values())]
     assert toy.log() == series
     assert "already" in toy.refused("apply")
-    assert "reset --keep HEAD~3" in toy.refused("apply", R="1")
+    assert "reset --keep HEAD~4" in toy.refused("apply", R="1")
     assert toy.log() == series
 
     write(toy.kdir / "more", "theirs\n")
@@ -381,7 +381,7 @@ def test_kernel_of_a_part(toy: Toy, part: str) -> None:
     environ = {**os.environ, "PATH": path, "SIGNOFF": "nobody"}
     subprocess.run([toy.top / "scripts/kernel", *words], check=True, env=environ)
     out = toy.top / "build" / (f"9.4-{part}" if part else "9.4")
-    assert (out / "bzImage").read_text() == lines(PARTS[part or "policy"])
+    assert (out / "bzImage").read_text() == lines(PARTS[part or "ptp"])
     options = set((out / "config").read_text().splitlines())
     assert ALL - options == (
         {"CONFIG_OF_POLICY=y"} if part in ("fixes", "watchdog") else set()

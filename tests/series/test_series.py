@@ -16,9 +16,9 @@ from tests.tree import steps, tracked, tree_of
 
 # A brace, an #include, and the call of a function: what a hook is made of
 GLUE = re.compile(
-    r"\W*(return( \w+)?|else|u64 \w+)?\W*|#include .*|[\w.]+\(\);|\* Context: any\."
+    r"\W*(return( -?\w+)?|else|do|help|u64 \w+)?\W*|#include .*|[\w.]+\(\);|\* Context: any\."
 )
-PARTS = ("fixes", "watchdog", "policy")
+PARTS = ("fixes", "watchdog", "policy", "ptp")
 # Of this project's lab, and so none of the kernel's
 LAB_PAGES = "Documentation/lab/"
 
@@ -281,6 +281,14 @@ def test_parts_are_complete(kernel: str) -> None:
         assert len(before) < len(prefix) and prefix[: len(before)] == before
         before = prefix
     assert before == steps(kernel)
+
+
+def test_ptp_needs_no_other_part(kdir: Path) -> None:
+    """As its cover letter says: it applies without the others, but for two lines."""
+    exclude = [f"--exclude={name}" for name in ("MAINTAINERS", "*/index.rst")]
+    for step in steps(KERNEL)[len(steps(KERNEL, "policy")) :]:
+        done = run("git", "apply", *exclude, step, cwd=kdir)
+        assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("part", PARTS)

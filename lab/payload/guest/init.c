@@ -20,6 +20,7 @@
  *   functions		traced		had all of the kernel's functions traced
  *   hibernate		woken		has slept in an image of itself
  *   tsc VCPU USEC	moved		has moved the TSC of this vCPU by so much
+ *   phc N		phc N		has read the PTP clock: data/phc says what
  *   run WHEN BATCH	ran WHEN BATCH	others' programs have run, and sends what they said;
  *			running N	up to then it says so now and then
  *   finish		done		has looked again, and shows its report
@@ -229,6 +230,7 @@ static void finish(void)
 	readers_report();
 	sleepers_report();
 	periodic_report();
+	phc_report();
 	report_facts("after");
 	report_programs("after");
 	report_kmsg();
@@ -274,6 +276,8 @@ int main(void)
 			trace(name);
 		else if (sscanf(phase, "tsc %u %d", &number, &usec) == 2)
 			move(number, usec);
+		else if (sscanf(phase, "phc %u", &number) == 1)
+			phc_read(number);
 		else if (sscanf(phase, "run %31s %31s", when, name) == 2)
 			run_batch(when, name);
 		else if (!strcmp(phase, "watch"))

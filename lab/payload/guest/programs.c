@@ -11,6 +11,7 @@
 
 #define XEN_CLOCK	"/bin/xen-clock"
 #define SELFTEST	"/bin/tsc-selftest"
+#define TESTPTP		"/bin/testptp"
 /* Of a line of the report, see send_report() */
 #define PIECE		1000
 
@@ -76,6 +77,13 @@ void watch_start(void)
 {
 	watch = start(XEN_CLOCK, "watch", "--json");
 	waiting = start(XEN_CLOCK, "wait", "--json");
+}
+
+/* The kernel's own test of PTP clocks: what this one can do, and how far it is off */
+void report_testptp(void)
+{
+	report("testptp-can", "after", TESTPTP, "-c", NULL);
+	report("testptp-offset", "after", TESTPTP, "-k", "5");
 }
 
 void report_programs(const char *when)

@@ -126,6 +126,7 @@ void trace_report(void);
 /* programs.c */
 void watch_start(void);
 void report_programs(const char *when);
+void report_testptp(void);
 
 /* suites.c */
 void run_batch(const char *when, const char *batch);
@@ -135,6 +136,10 @@ void hibernate(void);
 
 /* skew.c */
 void move_tsc(unsigned int cpu, int usec);
+
+/* phc.c: the PTP clock of the host, and a thread that never stops reading it */
+void phc_read(unsigned int number);
+void phc_report(void);
 
 /* init.c */
 void mount_or_die(const char *type, const char *where);
