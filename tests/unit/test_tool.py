@@ -19,7 +19,6 @@ from tests.recorded import (
     OUT,
     PATCHED,
     RULES,
-    SOURCE,
     Guest,
     Tool,
     documents,
@@ -27,8 +26,6 @@ from tests.recorded import (
     one_line,
     promtool,
 )
-
-MANUAL = SOURCE / "xen-clock.1"
 
 
 @pytest.fixture(scope="module", name="checker")
@@ -377,18 +374,6 @@ def test_record(tool: Tool, tmp_path: Path, guest: Guest) -> None:
     assert done.returncode == 1 and "is there already" in done.stderr
 
 
-def test_metrics_are_in_the_manual(tool: Tool) -> None:
-    """And the keys of the documents, with the schema."""
-    text = MANUAL.read_text().replace("\\-", "-")
-    metrics = set(re.findall(r"^(xen_clock_\w+)", good(tool(PATCHED, "metrics")), re.M))
-    assert metrics == set(re.findall(r"^\.B (xen_clock_\w+)", text, re.M))
-    [said] = documents(tool(PATCHED, "--json"))
-    lines = re.findall(r"^\.BR? .*", text.partition(".SH JSON")[2], re.M)
-    keys = set(re.findall(r"\w+", " ".join(lines)))
-    assert set(said) <= keys, set(said) - keys
-    assert f"schema is {said['schema']}" in text
-
-
 @pytest.mark.parametrize(
     "command", [*COMMANDS, ["--json"], ["--help"], ["--version"]], ids=" ".join
 )
@@ -485,22 +470,3 @@ def test_valgrind(tool: Tool, command: list[str]) -> None:
             text=True,
         )
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
-
-
-def test_manual() -> None:
-    environ = {**os.environ, "MANWIDTH": "80", "LC_ALL": "C.UTF-8"}
-    for command in (
-        ["man", "--warnings", "-l", str(MANUAL)],
-        ["groff", "-man", "-ww", "-z", str(MANUAL)],
-    ):
-        if shutil.which(command[0]) is None:
-            pytest.skip(f"{command[0]} is missing")
-        done = subprocess.run(command, env=environ, capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (0, "")
-    text = MANUAL.read_text().replace("\\-", "-")
-    for word in ("watch", "bench", "metrics", "--json", "--seconds", "--interval"):
-        assert word in text
-    for word in ("wait", "check", "host", "forecast", "record", "--recording", "--to"):
-        assert word in text
-    for word in ("--reads", "XEN_CLOCK_ROOT", "XEN_CLOCK_CPUID", "EXIT STATUS"):
-        assert word in text

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The manual of tools/xen-clock, against what the tool prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.recorded import PATCHED, SOURCE, Tool, documents, good
+
+MANUAL = SOURCE / "xen-clock.1"
+
+
+def test_metrics_are_in_the_manual(tool: Tool) -> None:
+    """And the keys of the documents, with the schema."""
+    text = MANUAL.read_text().replace("\\-", "-")
+    metrics = set(re.findall(r"^(xen_clock_\w+)", good(tool(PATCHED, "metrics")), re.M))
+    assert metrics == set(re.findall(r"^\.B (xen_clock_\w+)", text, re.M))
+    [said] = documents(tool(PATCHED, "--json"))
+    lines = re.findall(r"^\.BR? .*", text.partition(".SH JSON")[2], re.M)
+    keys = set(re.findall(r"\w+", " ".join(lines)))
+    assert set(said) <= keys, set(said) - keys
+    assert f"schema is {said['schema']}" in text
+
+
+def test_manual() -> None:
+    environ = {**os.environ, "MANWIDTH": "80", "LC_ALL": "C.UTF-8"}
+    for command in (
+        ["man", "--warnings", "-l", str(MANUAL)],
+        ["groff", "-man", "-ww", "-z", str(MANUAL)],
+    ):
+        if shutil.which(command[0]) is None:
+            pytest.skip(f"{command[0]} is missing")
+        done = subprocess.run(command, env=environ, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+    text = MANUAL.read_text().replace("\\-", "-")
+    for word in ("watch", "bench", "metrics", "--json", "--seconds", "--interval"):
+        assert word in text
+    for word in ("wait", "check", "host", "forecast", "record", "--recording", "--to"):
+        assert word in text
+    for word in ("--reads", "XEN_CLOCK_ROOT", "XEN_CLOCK_CPUID", "EXIT STATUS"):
+        assert word in text
