@@ -242,7 +242,6 @@ def live(
     guest: Guest,
     scenario: Scenario = save_and_restore,
     *,
-    spin: int = 0,
     quiet: bool = False,
 ) -> Life:
     """One guest at a time: what it measures must not depend on a neighbour.
@@ -263,8 +262,8 @@ def live(
         scenario.create(guest)
         guest.wait_state("up")
         stage("booted")
-        if spin:
-            guest.phase(f"spin {spin}")
+        if guest.spec.spin:
+            guest.phase(f"spin {guest.spec.spin}")
             guest.wait_state("spun")
         measure(guest)
         stage("measured, its readers run")
