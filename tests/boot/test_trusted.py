@@ -41,7 +41,7 @@ MOVED_ITSC = GuestSpec("moved-itsc", "native", itsc=True)
 MOVED_ON = GuestSpec("moved-on", "native", ON)
 # Most of its vCPUs are idle when it is saved, and when it is resumed
 MOVED_IDLE = GuestSpec("moved-idle", "native", ON, vcpus=4)
-IDLE_USEC = 100_000
+IDLE_USEC = 10_000
 TOUR = GuestSpec("trusted-tour", "native", STRICT, itsc=True)
 OLD_MOVED = GuestSpec("old-moved", "native", VENDORS, patched=False)
 
