@@ -32,8 +32,8 @@
  * one copy is changed, readers in NMIs use the other one. A read is right however often
  * the source changes meanwhile, up to 2^31 times.
  *
- * Writers are serialized by their contexts: boot, stop_machine() or a suspend with
- * one CPU, and the timer interrupt that demotes the TSC.
+ * Writers are serialized: boot, stop_machine() and a suspend have one CPU, and in timer
+ * interrupts, which demote the TSC, a lock of the caller's does it.
  */
 static struct {
 	struct xen_sched_clock_data data[2];
@@ -245,7 +245,7 @@ void xen_sched_clock_use_pvclock(const struct xen_tsc_sample *now, u64 value)
  *
  * Reads return the value of this moment until xen_sched_clock_resume(): between the
  * suspend and the remapping of vcpu_info both sources are stale, another host's, or
- * both. A second call does nothing.
+ * both.
  *
  * Context: one CPU, interrupts off; in stop_machine() or as
  * x86_platform.save_sched_clock_state().
@@ -253,9 +253,6 @@ void xen_sched_clock_use_pvclock(const struct xen_tsc_sample *now, u64 value)
 void xen_sched_clock_suspend(void)
 {
 	struct xen_tsc_sample now;
-
-	if (xen_sched_clock_is_frozen())
-		return;
 
 	xen_tsc_read_sample(&now);
 	xen_sched_clock_set(XEN_SCHED_CLOCK_FROZEN, &now, xen_sched_clock());
