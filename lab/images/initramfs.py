@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from lab.base.common import BUILD, LAB, TOP, locked, need, output, say
+from lab.base.common import LAB, TOP, locked, need, output, say
 from lab.base.common import need_space, write_atomically
 from lab.base.cpio import Archive
 from lab.config import Xen
 from lab.images.debian import Tree
+from lab.images.kernel import tree_of
 
 IMAGES = LAB / "images"
 PAYLOAD = TOP / "lab" / "payload"
@@ -106,7 +107,7 @@ def users_tool() -> bytes:
 def selftest(kernel: str) -> bytes:
     """The kselftest of the series, with what it takes of the kernel's own ones."""
     # It includes "../kselftest.h": any directory that lies beside that will do
-    beside = BUILD / kernel / "linux/tools/testing/selftests/kselftest"
+    beside = tree_of(kernel) / "tools/testing/selftests/kselftest"
     options = ("-D_GNU_SOURCE=", "-U__printf", f"-iquote{beside}")
     return compiled(SELFTEST_SOURCES, *options)
 
@@ -118,7 +119,7 @@ def testptp(kernel: str) -> bytes:
 
 
 def testptp_sources(kernel: str) -> tuple[Path, Path]:
-    tree = BUILD / kernel / "linux"
+    tree = tree_of(kernel)
     source = tree / "tools/testing/selftests/ptp/testptp.c"
     return source, tree / "include/uapi/linux/ptp_clock.h"
 
