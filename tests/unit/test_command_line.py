@@ -24,7 +24,7 @@ def parse(text: str) -> argparse.Namespace:
 
 def make(*words: str) -> str:
     """Return what make would run, or how it fails."""
-    return run("make", "-n", *words, cwd=TOP).stdout
+    return run("make", "-n", "--no-print-directory", *words, cwd=TOP).stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)
