@@ -66,5 +66,19 @@ def check_clocks(report: Report, suspended: bool) -> list[str]:
     return wrong
 
 
+def check_span(report: Report, seconds: float) -> list[str]:
+    """Over a suspend no clock counts more than the guest's whole life took, by the host."""
+    wrong = []
+    for clock in CLOCKS:
+        for vcpu, steps in report.steps(clock).items():
+            counted = (steps.after - steps.before) / 1e9
+            if counted > seconds:
+                wrong.append(
+                    f"CLOCK_{clock.upper()} on vCPU {vcpu} counts {counted:.1f} s over a "
+                    f"suspend, and the guest's life took {seconds:.1f} s"
+                )
+    return wrong
+
+
 def check_trouble(report: Report) -> list[str]:
     return [f"the kernel complains: {record}" for record in report.trouble]

@@ -196,6 +196,10 @@ class Guest:
         self.host.must(f"rm /run/{self._file}")
         self._check_log()
 
+    def move_saved_tsc(self, vcpu: int, cycles: int) -> None:
+        """In the file that it was saved to; only PVH and HVM guests have one for a vCPU."""
+        self.host.must(f"image /run/{self._file} {vcpu} {cycles}")
+
     def restore(self) -> None:
         self._start(self.restore_command)
 

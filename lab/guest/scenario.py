@@ -199,6 +199,20 @@ class Skew(Scenario):
         tick(guest, TICKS)
 
 
+@dataclass(frozen=True)
+class RestoreApart(Scenario):
+    """Saved, and restored with the TSC of the last vCPU so many seconds ahead."""
+
+    seconds: int
+
+    def run(self, guest: Guest) -> None:
+        khz = guest.outside().khz
+        guest.save()
+        guest.move_saved_tsc(guest.vcpus - 1, self.seconds * khz * 1000)
+        guest.restore()
+        tick(guest, COMPARED)
+
+
 @Steps
 def interrupt(guest: Guest) -> None:
     """Clocks are read in every function of the kernel, and in NMIs."""

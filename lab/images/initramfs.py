@@ -22,7 +22,7 @@ from lab.images.kernel import tree_of
 IMAGES = LAB / "images"
 PAYLOAD = TOP / "lab" / "payload"
 ARCHIVER = TOP / "lab" / "base" / "cpio.py"
-DOM0_SOURCES = [PAYLOAD / "dom0" / name for name in ("vtsc.c", "wallclock.c")]
+DOM0_SOURCES = sorted((PAYLOAD / "dom0").glob("*.c"))
 DOM0_SCRIPTS = {"init": "init", "etc/xen/scripts/vif": "vif"}
 TOOL = TOP / "tools" / "xen-clock"
 TOOL_SOURCES = [TOOL / "Makefile", *sorted(TOOL.rglob("*.[ch]"))]

@@ -181,7 +181,7 @@ void skew_far(void)
 
 /* Both that tsc_watchdog.c has */
 static const struct xen_tsc_tolerance tolerances[] = {
-	{ 10 * NSEC_PER_MSEC, 18 },
+	{ 10 * NSEC_PER_MSEC, 13 },
 	{ NSEC_PER_SEC / 2, 10 },
 };
 

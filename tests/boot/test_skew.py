@@ -14,15 +14,23 @@ from lab.checks import (
 from lab.config import GuestSpec
 from lab.guest.session import explain
 from tests.lives import Lives
-from lab.guest.scenario import Skew, Traced
+from lab.guest.scenario import RestoreApart, Skew, Traced
 from tests.tree import repeat_test
 
 VENDORS = "clocksource=tsc tsc=reliable"
 MSEC = 1_000_000
-AT_ONCE = GuestSpec("skew", kind="pvh")
+# What Xen guarantees is expected of it, whoever asks for it as well
+AT_ONCE = GuestSpec("skew", cmdline="xen_tsc_reliable=on", kind="pvh")
 # Each step is one that the watchdog tolerates
 IN_STEPS = GuestSpec("skew-in-steps", kind="pvh")
 OLD = GuestSpec("old-skew", "", VENDORS, kind="pvh", patched=False)
+# What Xen made of the TSC of a vCPU that its clock's calibration came between
+YEARS_79 = 79 * 365 * 24 * 3600
+RESTORED = {
+    GuestSpec("restored-10-min-ahead", kind="pvh"): 600,
+    GuestSpec("restored-79-years-ahead", kind="pvh"): YEARS_79,
+    GuestSpec("restored-79-years-behind", kind="pvh"): -YEARS_79,
+}
 # By how much the TSC moves, and in milliseconds what the kernel can find to be too much
 MOVES = {
     AT_ONCE: (Skew(-20_000), (19, 20)),
@@ -59,3 +67,25 @@ def test_without_the_series_time_goes_backwards(session: Lives) -> None:
     report = session.of(OLD, Skew(-20_000)).report
     assert report.fact("after.clocksource") == "tsc"
     assert report.worst_back("monotonic") > 0
+
+
+@pytest.mark.parametrize("case", RESTORED, ids=str)
+def test_a_restored_skew_moves_no_clock(session: Lives, case: GuestSpec) -> None:
+    """It is found, and mended, before anything reads a clock on that vCPU."""
+    seconds = RESTORED[case]
+    life = session.of(case, RestoreApart(seconds))
+    report = life.report
+    by = r"-?\d{6,} ms"
+    problems = [
+        *demotion.check_demoted(report, f"the TSCs of vCPUs differ by {by}"),
+        *demotion.check_ticks(life),
+        *sysfs.check_sysfs(report),
+        *clocks.check_printk(report),
+        *clocks.check_suspend(report),
+        *clocks.check_clocks(report, suspended=True),
+        *clocks.check_span(report, life.seconds),
+        *clocks.check_trouble(report),
+    ]
+    if problems:
+        repeat = repeat_test("skew", case)
+        pytest.fail(explain(case, life, problems, repeat), pytrace=False)

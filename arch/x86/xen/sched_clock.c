@@ -36,8 +36,8 @@
  * interrupts, which demote the TSC, a lock of the caller's does it.
  */
 static struct {
-	struct xen_sched_clock_data data[2];
 	seqcount_latch_t seq;
+	struct xen_sched_clock_data data[2];
 } xen_sched_clock_latch __read_mostly __aligned(SMP_CACHE_BYTES) = {
 	.seq = SEQCNT_LATCH_ZERO(xen_sched_clock_latch.seq),
 };
@@ -148,7 +148,8 @@ void xen_tsc_read_sample(struct xen_tsc_sample *sample)
  * xen_sched_clock_at - get what sched_clock says at a moment
  * @now: the moment
  *
- * Context: one in which the source cannot change.
+ * Context: one in which the source cannot change, or a demotion, which ignores the
+ * value if another CPU is first.
  *
  * Return: ns.
  */
@@ -202,6 +203,18 @@ void __init xen_sched_clock_init(void)
 }
 
 /**
+ * xen_sched_clock_uses_tsc - is the TSC the source of sched_clock?
+ *
+ * Context: any.
+ *
+ * Return: true also while the clock is frozen, and is to continue on the TSC.
+ */
+bool xen_sched_clock_uses_tsc(void)
+{
+	return READ_ONCE(xen_sched_clock_source) == XEN_SCHED_CLOCK_TSC;
+}
+
+/**
  * xen_sched_clock_use_tsc - continue on the TSC
  *
  * Context: boot, one CPU, interrupts on or off, after tsc_early_init(), which sets
@@ -235,7 +248,7 @@ void xen_sched_clock_use_pvclock(const struct xen_tsc_sample *now, u64 value)
 	if (xen_sched_clock_source == XEN_SCHED_CLOCK_PVCLOCK)
 		return;
 
-	xen_sched_clock_source = XEN_SCHED_CLOCK_PVCLOCK;
+	WRITE_ONCE(xen_sched_clock_source, XEN_SCHED_CLOCK_PVCLOCK);
 	if (!xen_sched_clock_is_frozen())
 		xen_sched_clock_set(XEN_SCHED_CLOCK_PVCLOCK, now, value);
 }
@@ -275,6 +288,8 @@ void xen_sched_clock_resume(void)
 	/* The latest value that the pvclock returned may be another host's */
 	pvclock_resume();
 	xen_tsc_read_sample(&now);
+	/* A CPU whose pvclock is behind must not return less from here on */
+	pvclock_clocksource_read_nowd(&__this_cpu_read(xen_vcpu)->time);
 	value = xen_sched_clock_at(&now);
 	xen_sched_clock_set(xen_sched_clock_source, &now, value);
 

@@ -23,7 +23,7 @@ struct xen_sched_clock_data {
 	enum xen_sched_clock_source source;
 	u64 mult;
 	u64 offset;
-} __aligned(32);
+};
 
 /**
  * xen_sched_clock_value - get what sched_clock says at a moment
@@ -72,6 +72,7 @@ u64 xen_sched_clock_at(const struct xen_tsc_sample *now);
 
 void __init xen_sched_clock_init(void);
 void __init xen_sched_clock_use_tsc(void);
+bool xen_sched_clock_uses_tsc(void);
 void xen_sched_clock_use_pvclock(const struct xen_tsc_sample *now, u64 value);
 void xen_sched_clock_suspend(void);
 void xen_sched_clock_resume(void);

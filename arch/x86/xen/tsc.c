@@ -13,6 +13,7 @@
 #include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/sched/clock.h>
+#include <linux/workqueue.h>
 
 #include <asm/cmdline.h>
 #include <asm/pvclock.h>
@@ -127,14 +128,18 @@ static const char *xen_tsc_describe(const struct xen_tsc_decision *decision,
 	return text;
 }
 
-/* What a verdict of reliable does; dom0 only prefers the TSC, see xen_time_init() */
+/* What a verdict of reliable does */
 static void __init xen_tsc_trust(void)
 {
 	/* Without a constant TSC each CPU would measure loops_per_jiffy */
 	setup_force_cpu_cap(X86_FEATURE_CONSTANT_TSC);
-	setup_force_cpu_cap(X86_FEATURE_TSC_RELIABLE);
 
-	if (xen_tsc_request == XEN_TSC_AUTO)
+	/* dom0 keeps the clocksource watchdog, and only prefers the TSC */
+	if (xen_initial_domain())
+		return;
+
+	setup_force_cpu_cap(X86_FEATURE_TSC_RELIABLE);
+	if (xen_tsc_decision.guaranteed)
 		xen_tsc_watchdog_tighten();
 }
 
@@ -162,10 +167,10 @@ void __init xen_tsc_init(void)
 
 	if (xen_tsc_request == XEN_TSC_OFF)
 		xen_tsc_watchdog_disable();
-	else if (xen_tsc_decision.verdict == XEN_TSC_UNSTABLE)
-		mark_tsc_unstable("Xen guaranteeing nothing");
-	else if (xen_tsc_decision.verdict == XEN_TSC_RELIABLE && !xen_initial_domain())
+	else if (xen_tsc_decision.verdict == XEN_TSC_RELIABLE)
 		xen_tsc_trust();
+	else if (xen_tsc_decision.verdict == XEN_TSC_UNSTABLE && !xen_initial_domain())
+		mark_tsc_unstable("Xen guaranteeing nothing");
 }
 
 /**
@@ -182,8 +187,8 @@ bool __init xen_tsc_is_trusted(void)
 	       !check_tsc_unstable();
 }
 
-/* The boot has come past init_tsc_clocksource() */
-static bool xen_tsc_is_registered;
+/* The core has chosen a clocksource that it will not leave on its own */
+static bool xen_tsc_is_settled;
 
 /**
  * xen_tsc_unused - the xen clocksource is used instead of the TSC
@@ -200,21 +205,37 @@ void xen_tsc_unused(void)
 		return;
 
 	/* During boot the core can use the clocksource for a moment, before the TSC */
-	if (!xen_tsc_is_registered)
+	if (!xen_tsc_is_settled)
 		return;
 
-	/* The core blames the BIOS if the clock was stable, so say this first */
+	/*
+	 * The core blames the BIOS if the clock was stable, so say this first. All other
+	 * CPUs are stopped here, and must not wait for a console.
+	 */
 	if (sched_clock_stable())
-		pr_info("sched_clock: marking unstable, as the xen clocksource is used\n");
+		printk_deferred(KERN_INFO pr_fmt("sched_clock: marking unstable, as the xen clocksource is used\n"));
 	clear_sched_clock_stable();
 }
 
-/* By now init_tsc_clocksource() has registered the TSC, if it can be used */
-static int __init xen_tsc_check_clocksource(void)
+static void xen_tsc_settle(struct work_struct *work)
 {
-	xen_tsc_is_registered = true;
+	xen_tsc_is_settled = true;
 	if (xen_clocksource_is_used())
 		xen_tsc_unused();
+}
+
+static DECLARE_DELAYED_WORK(xen_tsc_settle_work, xen_tsc_settle);
+
+/*
+ * By now init_tsc_clocksource() has registered the TSC, if it can be used. Where the
+ * clocksource watchdog has to see it first, it does so twice in a second.
+ */
+static int __init xen_tsc_check_clocksource(void)
+{
+	if (xen_clocksource_is_used() && (xen_tsc_named || xen_clocksource_yields()))
+		schedule_delayed_work(&xen_tsc_settle_work, 10 * HZ);
+	else
+		xen_tsc_settle(NULL);
 
 	return 0;
 }
@@ -251,20 +272,15 @@ void xen_tsc_resume(void)
 		return;
 
 	xen_tsc_queue_report();
-	if (xen_tsc_request == XEN_TSC_OFF)
+	if (xen_tsc_request == XEN_TSC_OFF || xen_initial_domain() || check_tsc_unstable())
 		return;
-
-	xen_tsc_read_sample(&sample);
-	if (check_tsc_unstable()) {
-		/* Whoever marked it: sched_clock is frozen, and can leave it here */
-		xen_sched_clock_use_pvclock(&sample, 0);
-		return;
-	}
 
 	xen_tsc_read_facts(&facts);
 	now = xen_tsc_reevaluate(&xen_tsc_decision, &facts, xen_tsc_request);
-	if (now.verdict == XEN_TSC_UNSTABLE)
+	if (now.verdict == XEN_TSC_UNSTABLE) {
+		xen_tsc_read_sample(&sample);
 		xen_tsc_demote(&sample, xen_sched_clock(), now.reason, 0);
+	}
 }
 
 /**
@@ -273,12 +289,15 @@ void xen_tsc_resume(void)
  * Says nothing about a TSC that is already marked unstable.
  *
  * Context: process.
+ *
+ * Return: true if the TSC was demoted.
  */
-void xen_tsc_report(void)
+bool xen_tsc_report(void)
 {
 	struct xen_tsc_decision now;
 	struct xen_tsc_facts facts;
 	char reason[64], text[128];
+	bool demoted;
 
 	preempt_disable();
 	xen_tsc_read_facts(&facts);
@@ -286,13 +305,16 @@ void xen_tsc_report(void)
 	now = xen_tsc_reevaluate(&xen_tsc_decision, &facts, xen_tsc_request);
 	xen_tsc_describe(&now, &facts, text, sizeof(text));
 
+	demoted = xen_tsc_demotion(reason, sizeof(reason));
 	if (xen_tsc_request == XEN_TSC_OFF || check_tsc_unstable())
 		;
-	else if (xen_tsc_demotion(reason, sizeof(reason)))
+	else if (demoted)
 		pr_warn("TSC marked unstable: %s (%s)\n", reason, text);
 	else
 		pr_info("TSC still %s: %s (%s)\n", xen_tsc_verdict_name(now.verdict),
 			now.reason, text);
 
 	xen_tsc_sysfs_notify();
+
+	return demoted;
 }

@@ -208,6 +208,7 @@ struct xen_tsc_decision xen_tsc_evaluate(const struct xen_tsc_facts *facts,
 	struct xen_tsc_decision decision = {
 		.rule		= rule->name,
 		.verdict	= rule->verdict,
+		.guaranteed	= rule->verdict == XEN_TSC_RELIABLE,
 		.reason		= rule->reason,
 		.khz		= facts->pvclock_khz,
 	};

@@ -68,6 +68,7 @@ struct xen_tsc_facts {
  * @reason:	why, for the log
  * @khz:	frequency to use for the TSC, in kHz; 0 if unknown
  * @exact:	@khz is the time leaf's, not the pvclock's
+ * @guaranteed:	the rule says reliable, whatever the verdict
  */
 struct xen_tsc_decision {
 	const char *rule;
@@ -75,6 +76,7 @@ struct xen_tsc_decision {
 	const char *reason;
 	u32 khz;
 	bool exact;
+	bool guaranteed;
 };
 
 struct xen_tsc_decision xen_tsc_evaluate(const struct xen_tsc_facts *facts,

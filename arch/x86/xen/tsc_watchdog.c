@@ -7,14 +7,16 @@
  * differ between vCPUs. So each vCPU compares it with the pvclock, and with what the
  * others found: when Xen's timer is programmed the pvclock is read anyway, and the
  * TSC with it. The end of the timer interrupt compares the two. So the watchdog
- * reads no clock of its own, which would trap where Xen emulates RDTSC.
+ * reads no clock of its own, which would trap where Xen emulates RDTSC. By then the
+ * timers have used the TSC of this interrupt. So a resume, after which Xen may have
+ * given vCPUs any TSC, is not left to it: each vCPU looks before anything reads a clock.
  *
  * A TSC that fails is demoted, in this order:
  *
- *   in use   -> leaving  xen_tsc_demote(), in the timer interrupt or in the resume
- *                        path in stop_machine(): sched_clock continues on the
- *                        pvclock. Nothing is printed or queued here, since
- *                        timekeeping may be suspended.
+ *   in use   -> leaving  xen_tsc_demote(), in the timer interrupt or when the guest
+ *                        is resumed: sched_clock continues on the pvclock. Nothing
+ *                        is printed or queued here, since timekeeping may be
+ *                        suspended.
  *   leaving  -> left     xen_tsc_kick(), in timer interrupts: the first one queues the
  *                        work item that marks the TSC unstable. Each one forces a
  *                        reschedule, until timekeeping uses the xen clocksource, but
@@ -26,19 +28,25 @@
 #define pr_fmt(fmt) "xen: " fmt
 
 #include <linux/cpufeature.h>
+#include <linux/kernel.h>
+#include <linux/math64.h>
 #include <linux/nmi.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/seqlock.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/time64.h>
 #include <linux/workqueue.h>
 
 #include <asm/current.h>
+#include <asm/msr.h>
 #include <asm/tsc.h>
+#include <asm/xen/hypercall.h>
 #include <asm/xen/hypervisor.h>
 
+#include <xen/interface/vcpu.h>
 #include <xen/interface/xen.h>
 #include <xen/xen.h>
 #include <xen/xen-ops.h>
@@ -69,12 +77,12 @@ static const struct xen_tsc_tolerance xen_tsc_loose = {
 
 /*
  * Where Xen guarantees the TSC it does not rescale the pvclock, or computes both from
- * its own time. The frequency is known to 1 kHz, so 1 GHz and up drift by 1 ppm at most;
- * 4 ppm are tolerated. What remains is the skew between pCPUs, of microseconds.
+ * its own time. What remains is the skew between pCPUs, of microseconds, and a guest
+ * that was moved to a host whose frequency differs by up to XEN_TSC_CHANGE_PPM.
  */
 static const struct xen_tsc_tolerance xen_tsc_tight = {
 	.ns		= 10 * NSEC_PER_MSEC,
-	.drift_shift	= 18,
+	.drift_shift	= 13,
 };
 
 static const struct xen_tsc_tolerance *xen_tsc_tolerance __read_mostly = &xen_tsc_loose;
@@ -135,11 +143,8 @@ bool xen_tsc_demotion(char *text, size_t size)
  */
 static void xen_tsc_work_fn(struct work_struct *work)
 {
-	/* A demotion from here on has the work run again */
-	bool demoted = READ_ONCE(xen_tsc_demoted_reason);
-
-	xen_tsc_report();
-	if (demoted)
+	/* A demotion from there on has the work run again */
+	if (xen_tsc_report())
 		mark_tsc_unstable("Xen guest demotion");
 }
 
@@ -213,15 +218,26 @@ static void xen_tsc_kick(void)
 	set_preempt_need_resched();
 }
 
+/* Not in dom0, which sees the TSC of real CPUs across S3 */
+static bool xen_tsc_can_be_watched(void)
+{
+	return !xen_initial_domain() && tsc_khz && !check_tsc_unstable() &&
+	       xen_tsc_tolerance;
+}
+
 /*
- * Not in dom0, which sees the TSC of real CPUs across S3. tsc_clocksource_reliable is
- * set from the feature after xen_time_init() only.
+ * A TSC that sched_clock does not use can be the clocksource, and the clocksource watchdog
+ * trusts it if it has TSC_ADJUST.
  */
+static bool xen_tsc_is_used(void)
+{
+	return xen_sched_clock_uses_tsc() ||
+	       (system_state >= SYSTEM_RUNNING && !xen_clocksource_is_used());
+}
+
 static bool xen_tsc_is_watched(void)
 {
-	return !xen_initial_domain() &&
-	       (tsc_clocksource_reliable || boot_cpu_has(X86_FEATURE_TSC_RELIABLE)) &&
-	       tsc_khz && !check_tsc_unstable() && xen_tsc_tolerance &&
+	return xen_tsc_can_be_watched() && xen_tsc_is_used() &&
 	       !READ_ONCE(xen_tsc_demoted_reason);
 }
 
@@ -254,7 +270,9 @@ void __init xen_tsc_watchdog_tighten(void)
  */
 bool __init xen_sched_clock_can_use_tsc(void)
 {
-	return xen_tsc_is_watched();
+	/* tsc_clocksource_reliable is set from the feature after this only */
+	return (tsc_clocksource_reliable || boot_cpu_has(X86_FEATURE_TSC_RELIABLE)) &&
+	       xen_tsc_can_be_watched();
 }
 
 /**
@@ -333,7 +351,8 @@ static void xen_tsc_failed(const struct xen_tsc_sample *reference,
 	 */
 	if ((s64)(other - value) > 0)
 		value = other;
-	if (good->pvclock) {
+	/* If it is old the CPU was idle, and has not read much since */
+	if (good->pvclock && now->pvclock - good->pvclock <= XEN_TSC_REFERENCE_NS) {
 		other = xen_tsc_continued_from(good, now);
 		if ((s64)(other - value) > 0)
 			value = other;
@@ -369,6 +388,15 @@ static void xen_tsc_check(const struct xen_tsc_sample *now)
 		xen_tsc_replace_reference(&reference, now);
 }
 
+/* Somebody else has marked the TSC unstable: sched_clock leaves it as well */
+static void xen_tsc_follow(void)
+{
+	struct xen_tsc_sample now;
+
+	xen_tsc_read_sample(&now);
+	xen_tsc_demote(&now, xen_sched_clock_at(&now), "the kernel marked it unstable", 0);
+}
+
 /**
  * xen_tsc_watchdog - check this CPU's latest sample
  *
@@ -383,26 +411,77 @@ void xen_tsc_watchdog(void)
 		latest->pvclock = 0;
 	}
 
+	if (unlikely(check_tsc_unstable() && xen_sched_clock_uses_tsc()))
+		xen_tsc_follow();
+
 	if (unlikely(READ_ONCE(xen_tsc_work_needed) || READ_ONCE(xen_tsc_leaving)))
 		xen_tsc_kick();
 }
 
 /**
- * xen_tsc_watchdog_reset - forget all samples
- *
- * The first CPU to take one afterwards sets the reference for the others.
+ * xen_tsc_watchdog_reset - compare with this moment from now on
  *
  * Context: one CPU, interrupts off; after a suspend, over which both clocks may have
- * changed.
+ * changed. This CPU's vcpu_info must be mapped again.
  */
 void xen_tsc_watchdog_reset(void)
 {
 	const struct xen_tsc_sample none = { };
+	struct xen_tsc_sample now;
 	unsigned int cpu;
 
-	xen_tsc_set_reference(&none);
 	for_each_possible_cpu(cpu) {
 		per_cpu(xen_tsc_latest, cpu) = none;
 		per_cpu(xen_tsc_good, cpu) = none;
 	}
+
+	xen_tsc_read_sample(&now);
+	xen_tsc_set_reference(&now);
+}
+
+/* Let this CPU's TSC be what it has to be, judged by the pvclock and another CPU's */
+static void xen_tsc_repair(const struct xen_tsc_sample *reference,
+			   const struct xen_tsc_sample *now)
+{
+	struct vcpu_register_time_memory_area none = { };
+	s64 elapsed = now->pvclock - reference->pvclock;
+	u64 tsc = reference->tsc + div_s64(elapsed * tsc_khz, NSEC_PER_MSEC);
+
+	wrmsr(MSR_IA32_TSC, (u32)tsc, tsc >> 32);
+	/* Has Xen compute this CPU's pvclock anew: it follows the TSC only once a second */
+	HYPERVISOR_vcpu_op(VCPUOP_register_vcpu_time_memory_area,
+			   xen_vcpu_nr(smp_processor_id()), &none);
+}
+
+/**
+ * xen_tsc_watchdog_resume - check this CPU's TSC before anything reads it
+ *
+ * Xen before 4.19.5 and 4.20.3 can restore a vCPU of an HVM domain with an emulated TSC
+ * that is decades off. The first interrupt on such a CPU would have the timekeeping core
+ * move all clocks of the guest by that much, before the TSC can be left. So demote the
+ * TSC, and put it right until it is left.
+ *
+ * Context: stop_machine(), interrupts off; each CPU but that which has resumed the guest,
+ * after it.
+ */
+void xen_tsc_watchdog_resume(void)
+{
+	struct xen_tsc_sample reference = xen_tsc_get_reference();
+	struct xen_tsc_sample now;
+	s64 skew;
+
+	if (!xen_tsc_can_be_watched() || !xen_tsc_is_used())
+		return;
+
+	xen_tsc_read_sample(&now);
+	skew = xen_tsc_skew(&reference, &now, xen_tsc_mult(tsc_khz));
+	if (xen_tsc_skew_tolerated(skew, now.pvclock - reference.pvclock,
+				   xen_tsc_tolerance))
+		return;
+
+	xen_tsc_demote(&now, xen_tsc_continued_from(&reference, &now),
+		       "the TSCs of vCPUs differ", skew);
+	/* TSCs of PV guests do not differ by more than those of the host's CPUs */
+	if (!xen_pv_domain())
+		xen_tsc_repair(&reference, &now);
 }

@@ -267,7 +267,7 @@ static void take_tolerance(struct input *input, struct xen_tsc_tolerance *tolera
 {
 	/* The kernel's two, and any up to 18 minutes */
 	static const struct xen_tsc_tolerance kernel[] = {
-		{ 10 * NSEC_PER_MSEC, 18 }, { NSEC_PER_SEC / 2, 10 },
+		{ 10 * NSEC_PER_MSEC, 13 }, { NSEC_PER_SEC / 2, 10 },
 	};
 	u8 which = take(input, 1) % 4;
 
