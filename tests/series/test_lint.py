@@ -50,6 +50,11 @@ def test_mypy() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_pylint() -> None:
+    """The checks that .pylintrc has: mistakes that the others do not see."""
+    silent("pylint", "--score=n", "lab", "tests", "xen-lab")
+
+
 def test_sizes() -> None:
     """A subject a module, and functions that fit a page."""
     for name in tracked("*.py"):
