@@ -15,6 +15,8 @@ from lab.images.kernel import UNAVAILABLE, build, build_probes, kernels
 from lab.images.kernel import meanwhile, script
 
 ACCEPTED = (0, UNAVAILABLE)
+# Each takes the memory of some machines
+JOBS = 2
 
 
 def arguments(parser: options.Parser) -> None:
@@ -32,6 +34,14 @@ def arguments(parser: options.Parser) -> None:
         "--all-kernels",
         action="store_true",
         help="first build each kernel that the series is for, so that all are booted",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=options.positive,
+        default=min(JOBS, len(os.sched_getaffinity(0))),
+        metavar="N",
+        help="run the tests of directories in so many processes, each of which boots "
+        "hosts of its own (default: %(default)s)",
     )
     options.add_junit(parser)
     options.add_no_build(parser)
@@ -59,9 +69,20 @@ def main(args: argparse.Namespace) -> int:
     command += ["-k", args.k] if args.k else []
     if args.list:
         command += ["--collect-only", "-q"]
-    elif not args.no_build:
+    elif args.jobs > 1 and any((TOP / path).is_dir() for path in args.paths):
+        # See tests/workers.py
+        command += ["-n", str(args.jobs), "--dist=loadscope"]
+        command += ["-o", "console_output_style=classic"]
+    if not args.list and not args.no_build:
         script("setup", "check")
         build_kernels(args.kernel, every=args.all_kernels)
     command += [f"--junitxml={args.junit}"] if args.junit else []
     environ = {"KERNEL": args.kernel, "XEN": args.xen, "MUTANT": ""}
-    return subprocess.run(command, cwd=TOP, env={**os.environ, **environ}).returncode
+    with subprocess.Popen(command, cwd=TOP, env={**os.environ, **environ}) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # It ends what it has started, and says how far it was
+            process.terminate()
+            process.wait()
+            raise
