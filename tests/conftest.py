@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import signal
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Callable, Iterator
+from types import FrameType
+from typing import Any, Callable, Generator, Iterator, NoReturn
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -18,6 +20,7 @@ from lab.config import GuestSpec, HOSTS, Settings
 from lab.guest.scenario import Life
 from tests.recorded import Tool, build
 from tests.tree import KERNELS, SETTINGS
+from tests.workers import Controller, is_worker, rank_of, spread_pins
 
 # Directories of tests, the fast ones first
 DIRECTORIES = ("unit", "series", "boot")
@@ -29,7 +32,7 @@ KINDS = {
     "skipped": ("skipped", "xfailed"),
 }
 counts: dict[str, int] = {}
-told: set[str] = set()
+ERROR = "error: "
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,22 +43,67 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.tbstyle == "auto":
         config.option.tbstyle = "short"
     # Fixtures end, and QEMU with them, however the run is stopped
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    if is_worker(config):
+        spread_pins(config)
+        return
+    config.pluginmanager.register(Once())
+    if config.getoption("numprocesses", None):
+        config.pluginmanager.register(Controller(config))
 
 
-def pytest_exception_interact(
-    call: pytest.CallInfo[object], report: pytest.TestReport
-) -> None:
-    # Such an error explains itself, once; our own source lines would only hide it
+def stop(number: int, frame: FrameType | None) -> NoReturn:
+    """Once: a parent that is stopped as well stops us again, while fixtures end."""
+    for other in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    raise KeyboardInterrupt
+
+
+class Once:
+    """An error of the lab is told in full only once, whichever tests have met it."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    @pytest.hookimpl(tryfirst=True)  # type: ignore[misc]
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        text = report.longrepr
+        if isinstance(text, str) and text.startswith(ERROR):
+            report.longrepr = text.splitlines()[0] if text in self._told else text
+            self._told.add(text)
+
+
+@pytest.hookimpl(hookwrapper=True)  # type: ignore[misc]
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[object],
+) -> Generator[None, Any, None]:
+    outcome = yield
+    explain(call, outcome.get_result())
+
+
+@pytest.hookimpl(hookwrapper=True)  # type: ignore[misc]
+def pytest_make_collect_report() -> Generator[None, Any, None]:
+    outcome = yield
+    report = outcome.get_result()
+    explain(report.call, report)
+
+
+def explain(call: pytest.CallInfo[object], report: Any) -> None:
+    """Such an error explains itself; our own source lines would only hide it."""
     if call.excinfo is not None and isinstance(call.excinfo.value, LabError):
-        text = f"error: {call.excinfo.value}"
-        report.longrepr = text.splitlines()[0] if text in told else text
-        told.add(text)
+        report.longrepr = f"{ERROR}{call.excinfo.value}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: DIRECTORIES.index(item.path.parent.name))
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    def key(item: pytest.Item) -> tuple[int, int]:
+        rank = rank_of(item.nodeid) if is_worker(config) else 0
+        return DIRECTORIES.index(item.path.parent.name), rank
+
+    items.sort(key=key)
 
 
 def pytest_terminal_summary(
@@ -86,17 +134,35 @@ def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
 
     def tell(text: str) -> None:
         with capture.global_and_fixture_disabled():
-            say(f"\nlab: {text}")
+            if is_worker(request.config):
+                # Its standard output is the channel to the one that has started it
+                print(f"lab: {text}", file=sys.stderr, flush=True)
+            else:
+                say(f"\nlab: {text}")
 
     return tell
+
+
+@contextmanager
+def locked_trees(*, shared: bool) -> Iterator[None]:
+    with ExitStack() as locks:
+        for kernel in KERNELS:
+            path = BUILD / f".lock-kernel-{kernel}"
+            locks.enter_context(locked(path, shared=shared))
+        yield
 
 
 @pytest.fixture
 def trees() -> Iterator[None]:
     """The kernels' trees as they are with the series: scripts/kernel has to wait."""
-    with ExitStack() as locks:
-        for kernel in KERNELS:
-            locks.enter_context(locked(BUILD / f".lock-kernel-{kernel}"))
+    with locked_trees(shared=True):
+        yield
+
+
+@pytest.fixture
+def own_trees() -> Iterator[None]:
+    """The same, for a test that compiles in them: it leaves them with the series."""
+    with locked_trees(shared=False):
         yield
 
 

@@ -14,12 +14,13 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from lab.base.common import LAB, TOP, LabError, output
+from lab.base.common import BUILD, LAB, TOP, LabError, locked, output
 from lab.images.initramfs import rebuild
 from tests.tree import silent
 
 SOURCE = TOP / "tools" / "xen-clock"
 OUT = LAB / "tool"
+LOCK = BUILD / ".lock-tool"
 # The variables of make for each build
 BUILDS: dict[str, list[str]] = {"static": [], "shared": ["STATIC=0"], "san": ["SAN=1"]}
 
@@ -173,8 +174,10 @@ class Tool:
 
 
 def build() -> None:
-    for name, variables in BUILDS.items():
-        silent("make", "-s", "-C", SOURCE, f"O={OUT / name}", *variables)
+    """Other workers may want to do so, too."""
+    with locked(LOCK):
+        for name, variables in BUILDS.items():
+            silent("make", "-s", "-C", SOURCE, f"O={OUT / name}", *variables)
 
 
 def unpacked(deb: Path, name: str) -> bytes:
@@ -192,8 +195,11 @@ def promtool() -> Path:
     """Prometheus' own check of metrics."""
     deb = Path(output(str(TOP / "scripts/fetch"), "bookworm", "prometheus"))
     program = OUT / "promtool"
-    rebuild(program, [deb.name.encode()], lambda: unpacked(deb, "./usr/bin/promtool"))
-    program.chmod(0o755)
+    with locked(LOCK):
+        rebuild(
+            program, [deb.name.encode()], lambda: unpacked(deb, "./usr/bin/promtool")
+        )
+        program.chmod(0o755)
     return program
 
 

@@ -91,15 +91,19 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file; a second run waits for the first and says so."""
+def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold a lock file; a second run waits for the first and says so.
+
+    Those that share it do not wait for each other.
+    """
+    how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
         except BlockingIOError:
             say(f"lab: another run holds {path.relative_to(TOP)}, waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, how)
         yield
 
 

@@ -61,7 +61,7 @@ CHECKS: dict[str, Check] = {
 
 
 def check_guest(
-    spec: GuestSpec, life: Life, slept: Slept, names: Iterable[str] = CHECKS
+    spec: GuestSpec, life: Life, slept: Slept, names: Iterable[str] = tuple(CHECKS)
 ) -> Findings:
     """Run all of these checks, or those that are named."""
     return {name: CHECKS[name](spec, life, slept) for name in names}

@@ -4,13 +4,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
 
 from lab.base.common import BUILD, TOP
 from lab.commands import options
-from lab.images.kernel import UNAVAILABLE, build, build_probes, kernels, script
+from lab.images.kernel import UNAVAILABLE, build, build_probes, kernels
+from lab.images.kernel import meanwhile, script
+
+ACCEPTED = (0, UNAVAILABLE)
+# Each takes the memory of some machines
+JOBS = 2
 
 
 def arguments(parser: options.Parser) -> None:
@@ -29,6 +35,14 @@ def arguments(parser: options.Parser) -> None:
         action="store_true",
         help="first build each kernel that the series is for, so that all are booted",
     )
+    parser.add_argument(
+        "--jobs",
+        type=options.positive,
+        default=min(JOBS, len(os.sched_getaffinity(0))),
+        metavar="N",
+        help="run the tests of directories in so many processes, each of which boots "
+        "hosts of its own (default: %(default)s)",
+    )
     options.add_junit(parser)
     options.add_no_build(parser)
 
@@ -38,13 +52,16 @@ def build_kernels(kernel: str, *, every: bool) -> None:
 
     A kernel whose source cannot be had any more is skipped by the tests.
     """
-    build_probes(kernel)
-    build(kernel, "part=fixes", "probe")
-    build(kernel, "part=watchdog")
+    with contextlib.ExitStack() as stack:
+        for other in kernels():
+            whole = every or (BUILD / other / "bzImage").exists()
+            if other != kernel and not whole:
+                # Half of the time these keep one CPU busy, not more
+                stack.enter_context(meanwhile(other, "prepare", accept=ACCEPTED))
+        build_probes(kernel, "part=fixes probe", "part=watchdog")
     for other in kernels():
-        whole = every or (BUILD / other / "bzImage").exists()
-        words = () if whole else ("prepare",)
-        build(other, *words, accept=(0, UNAVAILABLE))
+        if every or (BUILD / other / "bzImage").exists():
+            build(other, accept=ACCEPTED)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -52,9 +69,20 @@ def main(args: argparse.Namespace) -> int:
     command += ["-k", args.k] if args.k else []
     if args.list:
         command += ["--collect-only", "-q"]
-    elif not args.no_build:
+    elif args.jobs > 1 and any((TOP / path).is_dir() for path in args.paths):
+        # See tests/workers.py
+        command += ["-n", str(args.jobs), "--dist=loadscope"]
+        command += ["-o", "console_output_style=classic"]
+    if not args.list and not args.no_build:
         script("setup", "check")
         build_kernels(args.kernel, every=args.all_kernels)
     command += [f"--junitxml={args.junit}"] if args.junit else []
     environ = {"KERNEL": args.kernel, "XEN": args.xen, "MUTANT": ""}
-    return subprocess.run(command, cwd=TOP, env={**os.environ, **environ}).returncode
+    with subprocess.Popen(command, cwd=TOP, env={**os.environ, **environ}) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # It ends what it has started, and says how far it was
+            process.terminate()
+            process.wait()
+            raise

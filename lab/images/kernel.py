@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
+from typing import Iterator
 
 from lab.base.common import BUILD, TOP, LabError
 
@@ -28,13 +33,17 @@ def status_of(name: str, *words: str) -> int:
     return subprocess.run([f"scripts/{name}", *words], cwd=TOP).returncode
 
 
-def script(name: str, *words: str, accept: tuple[int, ...] = (0,)) -> None:
-    """Run one of scripts/ that has to succeed for what follows."""
-    if (status := status_of(name, *words)) not in accept:
+def expect(status: int, accept: tuple[int, ...], *words: str) -> None:
+    if status not in accept:
         raise LabError(
-            f"scripts/{' '.join([name, *words])} failed with status {status}",
+            f"scripts/{' '.join(words)} failed with status {status}",
             hint="What it said above tells why.",
         )
+
+
+def script(name: str, *words: str, accept: tuple[int, ...] = (0,)) -> None:
+    """Run one of scripts/ that has to succeed for what follows."""
+    expect(status_of(name, *words), accept, name, *words)
 
 
 def build(kernel: str, *words: str, accept: tuple[int, ...] = (0,)) -> None:
@@ -42,17 +51,47 @@ def build(kernel: str, *words: str, accept: tuple[int, ...] = (0,)) -> None:
     script("kernel", kernel, *words, accept=accept)
 
 
+def build_all(kernel: str, *builds: str) -> None:
+    """Build several, in this order, and look at what they share only once."""
+    build(kernel, *" and ".join(builds).split())
+
+
 def build_both(kernel: str) -> None:
     """Build the kernel without the series, and with it, to compare them."""
-    build(kernel, "none")
-    build(kernel)
+    build_all(kernel, "none", "series")
 
 
-def build_probes(kernel: str) -> None:
-    """Build the same, and both with the lab's probes."""
-    build_both(kernel)
-    build(kernel, "none", "probe")
-    build(kernel, "probe")
+def build_probes(kernel: str, *parts: str) -> None:
+    """Build the same, and both with the lab's probes, and the first parts.
+
+    The later parts change headers that most objects depend on, and so come last.
+    """
+    build_all(kernel, "none", "none probe", *parts, "series", "probe")
+
+
+@contextlib.contextmanager
+def meanwhile(
+    kernel: str, *words: str, accept: tuple[int, ...] = (0,)
+) -> Iterator[None]:
+    """Run scripts/kernel beside what is in the block; what it says comes after that."""
+    with tempfile.TemporaryFile("w+") as log:
+        with subprocess.Popen(
+            ["scripts/kernel", kernel, *words],
+            cwd=TOP,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        ) as process:
+            try:
+                yield
+                process.wait()
+            finally:
+                # Also what it runs, which it would wait for
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGTERM)
+        log.seek(0)
+        sys.stderr.write(log.read())
+        expect(process.returncode, accept, "kernel", kernel, *words)
 
 
 def tree_of(kernel: str) -> Path:

@@ -292,7 +292,7 @@ def test_numbers() -> None:
         assert [text for text in texts if text not in words] == [], page
 
 
-@pytest.mark.usefixtures("trees")
+@pytest.mark.usefixtures("own_trees")
 def test_htmldocs(tmp_path: Path) -> None:
     """As the kernel makes its documentation."""
     for page in PAGES.iterdir():

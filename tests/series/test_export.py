@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -364,8 +366,9 @@ CONFIG_OF_FIXES=y
 ALL = {"CONFIG_ALWAYS=y", "CONFIG_OF_FIXES=y", "CONFIG_OF_POLICY=y"}
 
 
-@pytest.mark.parametrize("part", ["", *PARTS])
-def test_kernel_of_a_part(toy: Toy, part: str) -> None:
+@pytest.fixture(name="build")
+def fixture_build(toy: Toy) -> Callable[..., str]:
+    """Runs scripts/kernel, with a package and a make that are there; what it says."""
     package(toy)
     for name in (
         "kconfig/kernel.config",
@@ -376,16 +379,48 @@ def test_kernel_of_a_part(toy: Toy, part: str) -> None:
     write(toy.top / "lab/kconfig/series.config", CONFIG)
     write(toy.top / "bin/make", MAKE)
     (toy.top / "bin/make").chmod(0o755)
-    words = ["9.4", *([f"part={part}"] if part else [])]
     path = f"{toy.top}/bin:{os.environ['PATH']}"
     environ = {**os.environ, "PATH": path, "SIGNOFF": "nobody"}
-    subprocess.run([toy.top / "scripts/kernel", *words], check=True, env=environ)
+
+    def build(*words: str) -> str:
+        command = [str(toy.top / "scripts/kernel"), "9.4", *words]
+        done = subprocess.run(
+            command, check=True, env=environ, stderr=subprocess.PIPE, text=True
+        )
+        return done.stderr
+
+    return build
+
+
+@pytest.mark.parametrize("part", ["", *PARTS])
+def test_kernel_of_a_part(toy: Toy, build: Callable[..., str], part: str) -> None:
+    build(*([f"part={part}"] if part else []))
     out = toy.top / "build" / (f"9.4-{part}" if part else "9.4")
     assert (out / "bzImage").read_text() == lines(PARTS[part or "ptp"])
     options = set((out / "config").read_text().splitlines())
     assert ALL - options == (
         {"CONFIG_OF_POLICY=y"} if part in ("fixes", "watchdog") else set()
     )
+
+
+def test_several_kernels(toy: Toy, build: Callable[..., str]) -> None:
+    """In one order whatever is missing, and nothing is changed that is the same."""
+    words = "part=watchdog and part=fixes and series".split()
+    places = {"9.4-watchdog": "two", "9.4-fixes": "one", "9.4": "four"}
+    said = build(*words)
+    assert re.findall("done: build/(.*)/bzImage", said) == list(places)
+    for place, third in places.items():
+        assert (toy.top / "build" / place / "bzImage").read_text() == lines(third)
+    tree = toy.top / "build/9.4/linux"
+    assert (tree / TIME).read_text() == lines("four")
+    assert git(tree, "branch", "--show-current") == "series\n"
+
+    changed = (tree / TIME).stat().st_mtime_ns
+    (toy.top / "build/9.4/inputs").unlink()
+    said = build(*words)
+    assert re.findall("build/(.*)/bzImage is up to date", said) == list(places)[:2]
+    assert re.findall("done: build/(.*)/bzImage", said) == ["9.4"]
+    assert (tree / TIME).stat().st_mtime_ns == changed
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])

@@ -10,21 +10,13 @@ from pathlib import Path
 import pytest
 
 from lab.base.common import BUILD, TOP
-from tests.tree import EACH, EACH_BUILT, KERNELS, PATCHES, TREE, added, mails
-from tests.tree import make, run, silent, tracked, tree_of
+from tests.tree import EACH_BUILT, KERNELS, PATCHES, TREE, added, mails
+from tests.tree import run, silent, tracked, tree_of
 
 pytestmark = pytest.mark.usefixtures("trees")
 
-# Linux 7.2 wants one that knows this word, and 7.3 one that knows how long a string is
-# that it reads: Debian 12's does not
-SPARSE = "sparse -D__typeof_unqual__=__typeof__ '-D__builtin_strlen(s)=(sizeof(s) - 1)'"
 CHECKPATCH = ["--strict", "--quiet", "--no-summary", "--terse"]
 SOURCES = added(PATCHES)
-OBJECTS = [
-    name[:-2] + ".o"
-    for name in SOURCES
-    if name.endswith(".c") and not name.startswith("tools/")
-]
 MAILS = [(kernel, mail) for kernel in KERNELS for mail in mails(kernel)]
 
 
@@ -48,6 +40,11 @@ def test_black() -> None:
 def test_mypy() -> None:
     done = run("mypy", "--strict", "lab", "tests", "xen-lab")
     assert done.returncode == 0, done.stdout
+
+
+def test_pylint() -> None:
+    """The checks that .pylintrc has: mistakes that the others do not see."""
+    silent("pylint", "--score=n", "lab", "tests", "xen-lab")
 
 
 def test_sizes() -> None:
@@ -93,22 +90,6 @@ def test_kernel_doc() -> None:
     silent("scripts/kernel-doc", "-none", *SOURCES, cwd=TREE)
 
 
-def about_ours(said: str) -> str:
-    lines = said.splitlines()
-    told = [line for line in lines if "warning:" in line or "error:" in line]
-    return "\n".join(line for line in told if line.startswith((*SOURCES, *OBJECTS)))
-
-
-@pytest.mark.parametrize("kernel", EACH)
-def test_w1(kernel: str) -> None:
-    for name in OBJECTS:
-        (tree_of(kernel) / name).unlink(missing_ok=True)
-    said = make("W=1", *OBJECTS, cwd=tree_of(kernel))
-    assert OBJECTS and not about_ours(said), about_ours(said)
-    for name in OBJECTS:
-        assert f"CC      {name}" in said, f"the compiler did not look at {name}"
-
-
 @pytest.mark.parametrize("kernel", EACH_BUILT)
 def test_objtool(kernel: str) -> None:
     """When the kernel was linked it looked for what noinstr code must not call."""
@@ -122,11 +103,3 @@ def test_objtool(kernel: str) -> None:
     text = "\n".join(path.read_text() for path in ours)
     about_us = [c[0] for c in complaints if re.search(rf"\b{c[1]}\b", text)]
     assert not about_us, "\n".join(about_us)
-
-
-@pytest.mark.parametrize("kernel", EACH)
-def test_sparse(kernel: str) -> None:
-    said = make("C=2", f"CHECK={SPARSE}", *OBJECTS, cwd=tree_of(kernel))
-    assert OBJECTS and not about_ours(said), about_ours(said)
-    for name in OBJECTS:
-        assert f"CHECK   {name[:-2]}.c" in said, f"sparse did not look at {name}"

@@ -14,7 +14,7 @@ from lab.commands.bisect.build import Prefixes
 from tests.tree import KERNEL, TREE
 
 
-@pytest.mark.usefixtures("trees")
+@pytest.mark.usefixtures("own_trees")
 def test_every_prefix_builds() -> None:
     """And says no more than the kernel without the series does.
 

@@ -166,7 +166,7 @@ def test_every_new_file_has_its_maintainers(kernel: str) -> None:
 
 
 @pytest.fixture(name="kdir")
-def fixture_kdir(tmp_path: Path) -> Path:
+def fixture_kdir(trees: None, tmp_path: Path) -> Path:
     """A kernel source of the user's own, no more of it than the series touches."""
     kdir = tmp_path / "their linux"
     touched = git(TREE, "diff", "--name-only", "--diff-filter=M", "base", "series")

@@ -11,7 +11,7 @@ import pytest
 from lab.base.common import LabError
 from lab.config import XENS
 from lab.checks.all import Findings
-from lab.commands.matrix.table import LIFECYCLES, MODES, PLACES, ROWS, Cell, cells
+from lab.commands.matrix.table import LIFECYCLES, MODES, PLACES, ROWS, cells
 from lab.base.select import select
 from lab.commands.matrix.report import html, markdown
 from lab.commands.matrix.outcome import ALIVE, Outcome, Side, compare

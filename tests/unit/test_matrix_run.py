@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lab.checks import all
+from lab.checks import all as checks
 from lab.commands.matrix import run as matrix_run
 from lab.guest import session as cases
 from lab.images import kernel as linux
@@ -268,7 +268,7 @@ def test_a_kernel_that_decides_nothing() -> None:
 
 def test_evaluations_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The recorded guest has not evaluated its TSC again."""
-    monkeypatch.setattr(all, "check_selftest", lambda *_, **__: [])
+    monkeypatch.setattr(checks, "check_selftest", lambda *_, **__: [])
     case = SAVE.case(patched=True)
     for slept, wrong in (
         (Slept(1, 1), True),

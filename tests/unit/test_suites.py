@@ -30,7 +30,7 @@ from lab.commands.suites.table import (
     Program,
     Said,
 )
-from lab.commands.suites.table import PROGRAMS, batches, parse, script, usual
+from lab.commands.suites.table import batches, parse, script, usual
 from lab.base.select import select
 from tests.tree import EACH, tree_of
 

@@ -21,7 +21,6 @@ from lab.config import GuestSpec, Settings, XENS
 from lab.checks.all import Findings, check_guest, check_series
 from lab.checks.xen_clock import check_foresight
 from lab.guest.scenario import Scenario, Life
-from lab.guest.lifecycle import Crowd
 from lab.commands.matrix.table import PLACES, Cell, Stage, cells
 from lab.base.junit import write_junit
 from lab.base.select import select

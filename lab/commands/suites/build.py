@@ -7,6 +7,7 @@ import gzip
 import os
 import tempfile
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from lab.base.common import BUILD, TOP, LabError, locked, output, say, write_atomically
@@ -74,7 +75,7 @@ def packaged(suite: str, programs: list[Program]) -> tuple[list[bytes], dict[str
             rebuild(
                 target,
                 [suite.encode(), repr(package).encode()],
-                lambda: package_archive(suite, name, package),
+                partial(package_archive, suite, name, package),
             )
         except Unavailable as error:
             gone |= {str(p): str(error) for p in programs if p.suite == name}
