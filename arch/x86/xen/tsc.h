@@ -13,6 +13,7 @@ bool xen_clocksource_is_used(void);
 bool xen_clocksource_yields(void);
 
 /* tsc_watchdog.c */
+void __init xen_tsc_watchdog_init(void);
 bool __init xen_sched_clock_can_use_tsc(void);
 bool xen_tsc_watchdog_read(u64 *ns);
 void xen_tsc_watchdog(void);

@@ -28,7 +28,6 @@
 #define pr_fmt(fmt) "xen: " fmt
 
 #include <linux/cpufeature.h>
-#include <linux/kernel.h>
 #include <linux/math64.h>
 #include <linux/nmi.h>
 #include <linux/percpu.h>
@@ -40,6 +39,7 @@
 #include <linux/time64.h>
 #include <linux/workqueue.h>
 
+#include <asm/clocksource.h>
 #include <asm/current.h>
 #include <asm/msr.h>
 #include <asm/tsc.h>
@@ -85,7 +85,8 @@ static const struct xen_tsc_tolerance xen_tsc_tight = {
 	.drift_shift	= 13,
 };
 
-static const struct xen_tsc_tolerance *xen_tsc_tolerance __read_mostly = &xen_tsc_loose;
+/* Nothing is watched without one, as where Xen's timers are not used */
+static const struct xen_tsc_tolerance *xen_tsc_tolerance __read_mostly;
 
 /* What all samples are compared with; serialized by the lock, read without it */
 static struct {
@@ -232,13 +233,23 @@ static bool xen_tsc_can_be_watched(void)
 static bool xen_tsc_is_used(void)
 {
 	return xen_sched_clock_uses_tsc() ||
-	       (system_state >= SYSTEM_RUNNING && !xen_clocksource_is_used());
+	       (vclock_was_used(VDSO_CLOCKMODE_TSC) && !xen_clocksource_is_used());
 }
 
 static bool xen_tsc_is_watched(void)
 {
 	return xen_tsc_can_be_watched() && xen_tsc_is_used() &&
 	       !READ_ONCE(xen_tsc_demoted_reason);
+}
+
+/**
+ * xen_tsc_watchdog_init - watch the TSC, where it is used
+ *
+ * Context: early boot.
+ */
+void __init xen_tsc_watchdog_init(void)
+{
+	xen_tsc_tolerance = &xen_tsc_loose;
 }
 
 /**
@@ -394,7 +405,9 @@ static void xen_tsc_follow(void)
 	struct xen_tsc_sample now;
 
 	xen_tsc_read_sample(&now);
-	xen_tsc_demote(&now, xen_sched_clock_at(&now), "the kernel marked it unstable", 0);
+	raw_spin_lock(&xen_tsc_lock);
+	xen_sched_clock_use_pvclock(&now, xen_sched_clock_at(&now));
+	raw_spin_unlock(&xen_tsc_lock);
 }
 
 /**
@@ -439,7 +452,11 @@ void xen_tsc_watchdog_reset(void)
 	xen_tsc_set_reference(&now);
 }
 
-/* Let this CPU's TSC be what it has to be, judged by the pvclock and another CPU's */
+/*
+ * Let this CPU's TSC be what it has to be, by the pvclock and another CPU's TSC. Xen moves
+ * TSC_ADJUST along, which idle CPUs set back once a second, unless the TSC is marked
+ * unstable. So let that second begin now.
+ */
 static void xen_tsc_repair(const struct xen_tsc_sample *reference,
 			   const struct xen_tsc_sample *now)
 {
@@ -447,8 +464,9 @@ static void xen_tsc_repair(const struct xen_tsc_sample *reference,
 	s64 elapsed = now->pvclock - reference->pvclock;
 	u64 tsc = reference->tsc + div_s64(elapsed * tsc_khz, NSEC_PER_MSEC);
 
+	tsc_verify_tsc_adjust(true);
 	wrmsr(MSR_IA32_TSC, (u32)tsc, tsc >> 32);
-	/* Has Xen compute this CPU's pvclock anew: it follows the TSC only once a second */
+	/* The pvclock has to follow the TSC at once: have Xen compute it anew */
 	HYPERVISOR_vcpu_op(VCPUOP_register_vcpu_time_memory_area,
 			   xen_vcpu_nr(smp_processor_id()), &none);
 }
@@ -456,10 +474,10 @@ static void xen_tsc_repair(const struct xen_tsc_sample *reference,
 /**
  * xen_tsc_watchdog_resume - check this CPU's TSC before anything reads it
  *
- * Xen before 4.19.5 and 4.20.3 can restore a vCPU of an HVM domain with an emulated TSC
- * that is decades off. The first interrupt on such a CPU would have the timekeeping core
- * move all clocks of the guest by that much, before the TSC can be left. So demote the
- * TSC, and put it right until it is left.
+ * Xen before 4.19.5, 4.20.3 and 4.21.1 can restore a vCPU of an HVM domain with an emulated
+ * TSC that is decades off. The first interrupt on such a CPU would have the timekeeping
+ * core move all clocks of the guest by that much, before the TSC can be left. So demote
+ * the TSC, and put it right until it is left.
  *
  * Context: stop_machine(), interrupts off; each CPU but that which has resumed the guest,
  * after it.
@@ -468,20 +486,24 @@ void xen_tsc_watchdog_resume(void)
 {
 	struct xen_tsc_sample reference = xen_tsc_get_reference();
 	struct xen_tsc_sample now;
-	s64 skew;
+	s64 elapsed, skew;
 
 	if (!xen_tsc_can_be_watched() || !xen_tsc_is_used())
 		return;
 
+	/* Before Xen 4.16 it can take a moment until vcpu_info has the time */
+	if (!__this_cpu_read(xen_vcpu)->time.tsc_to_system_mul)
+		return;
+
 	xen_tsc_read_sample(&now);
+	elapsed = now.pvclock - reference.pvclock;
 	skew = xen_tsc_skew(&reference, &now, xen_tsc_mult(tsc_khz));
-	if (xen_tsc_skew_tolerated(skew, now.pvclock - reference.pvclock,
-				   xen_tsc_tolerance))
+	if (xen_tsc_skew_tolerated(skew, elapsed, xen_tsc_tolerance))
 		return;
 
 	xen_tsc_demote(&now, xen_tsc_continued_from(&reference, &now),
 		       "the TSCs of vCPUs differ", skew);
 	/* TSCs of PV guests do not differ by more than those of the host's CPUs */
-	if (!xen_pv_domain())
+	if (!xen_pv_domain() && xen_tsc_magnitude(elapsed) <= XEN_TSC_REFERENCE_NS)
 		xen_tsc_repair(&reference, &now);
 }
