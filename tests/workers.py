@@ -16,10 +16,12 @@ from lab.host.qemu_args import pins
 # Files whose tests one worker runs, as they share what takes long to make or must not
 # run at the same time; what takes longest comes first, each file of the others is alone
 GROUPS = {
-    # They compile in the kernels' trees
+    # They compile in the kernels' trees, and so come long before others look at those
     "series/test_prefixes.py": "compile",
     "series/test_compile.py": "compile",
     "series/test_docs.py": "compile",
+    "unit/test_proofs.py": "proofs",
+    "unit/test_alerts.py": "packages",
     # Xen that is older than the others
     "boot/test_jump.py": "older",
     "boot/test_sleep.py": "older",
@@ -41,10 +43,11 @@ def group_of(nodeid: str) -> str:
     return GROUPS.get(file.removeprefix("tests/"), file)
 
 
-def rank_of(nodeid: str) -> int:
-    """Where tests of one directory come that other workers could run meanwhile."""
+def rank_of(nodeid: str) -> tuple[bool, int]:
+    """What boots comes last, and groups come before other files."""
     group = group_of(nodeid)
-    return NAMES.index(group) if group in NAMES else len(NAMES)
+    rank = NAMES.index(group) if group in NAMES else len(NAMES)
+    return file_of(nodeid).removeprefix("tests/").startswith("boot/"), rank
 
 
 def is_worker(config: pytest.Config) -> bool:
