@@ -61,7 +61,7 @@ def spread_pins(config: Any) -> None:
 
 
 class Controller:
-    """In the process that has started them: prints a line for each file that is done."""
+    """In the process that has started them: says what has failed, and which file is done."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -92,6 +92,8 @@ class Controller:
         self._seconds[file] = self._seconds.get(file, 0.0) + report.duration
         if report.when == "call" or not report.passed:
             self._outcomes.setdefault(file, Counter())[report.outcome] += 1
+        if report.failed:
+            self._say(f"failed: {report.nodeid}")
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         file = file_of(nodeid)
@@ -100,8 +102,9 @@ class Controller:
             counts = sorted(self._outcomes.get(file, Counter()).items())
             told = ", ".join(f"{number} {outcome}" for outcome, number in counts)
             done = 100 - 100 * self._left.total() // self._all
-            terminal = self._config.pluginmanager.get_plugin("terminalreporter")
-            assert terminal is not None
-            terminal.write_line(
-                f"{done:3} %  {file}: {told} in {self._seconds[file]:.0f} s"
-            )
+            self._say(f"{done:3} %  {file}: {told} in {self._seconds[file]:.0f} s")
+
+    def _say(self, text: str) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        assert terminal is not None
+        terminal.write_line(text)

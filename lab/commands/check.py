@@ -15,9 +15,9 @@ from lab.images.kernel import UNAVAILABLE, build, build_probes, kernels
 from lab.images.kernel import meanwhile, script
 
 ACCEPTED = (0, UNAVAILABLE)
-# Each keeps up to four hosts at a time, of 1.3 GiB each
+# Each keeps up to five hosts at a time, which take 1.3 to 2.4 GiB
 JOBS = 2
-MEMORY_OF_A_JOB = 6 << 30
+MEMORY_OF_A_JOB = 7 << 30
 
 
 def default_jobs() -> int:
@@ -49,7 +49,7 @@ def arguments(parser: options.Parser) -> None:
         default=default_jobs(),
         metavar="N",
         help="run the tests of directories in so many processes, each of which boots "
-        "hosts of its own and takes 6 GiB of memory (default: %(default)s here)",
+        "hosts of its own and takes 7 GiB of memory (default: %(default)s here)",
     )
     options.add_junit(parser)
     options.add_no_build(parser)
