@@ -99,11 +99,9 @@ def explain(call: pytest.CallInfo[object], report: Any) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    def key(item: pytest.Item) -> tuple[int, int]:
-        rank = rank_of(item.nodeid) if is_worker(config) else 0
-        return DIRECTORIES.index(item.path.parent.name), rank
-
-    items.sort(key=key)
+    items.sort(key=lambda item: DIRECTORIES.index(item.path.parent.name))
+    if is_worker(config):
+        items.sort(key=lambda item: rank_of(item.nodeid))
 
 
 def pytest_terminal_summary(

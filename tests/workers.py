@@ -16,10 +16,12 @@ from lab.host.qemu_args import pins
 # Files whose tests one worker runs, as they share what takes long to make or must not
 # run at the same time; what takes longest comes first, each file of the others is alone
 GROUPS = {
-    # They compile in the kernels' trees
+    # They compile in the kernels' trees, and so come long before others look at those
     "series/test_prefixes.py": "compile",
     "series/test_compile.py": "compile",
     "series/test_docs.py": "compile",
+    "unit/test_proofs.py": "proofs",
+    "unit/test_alerts.py": "packages",
     # Xen that is older than the others
     "boot/test_jump.py": "older",
     "boot/test_sleep.py": "older",
@@ -41,10 +43,11 @@ def group_of(nodeid: str) -> str:
     return GROUPS.get(file.removeprefix("tests/"), file)
 
 
-def rank_of(nodeid: str) -> int:
-    """Where tests of one directory come that other workers could run meanwhile."""
+def rank_of(nodeid: str) -> tuple[bool, int]:
+    """What boots comes last, and groups come before other files."""
     group = group_of(nodeid)
-    return NAMES.index(group) if group in NAMES else len(NAMES)
+    rank = NAMES.index(group) if group in NAMES else len(NAMES)
+    return file_of(nodeid).removeprefix("tests/").startswith("boot/"), rank
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -58,7 +61,7 @@ def spread_pins(config: Any) -> None:
 
 
 class Controller:
-    """In the process that has started them: prints a line for each file that is done."""
+    """In the process that has started them: says what has failed, and which file is done."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -89,6 +92,8 @@ class Controller:
         self._seconds[file] = self._seconds.get(file, 0.0) + report.duration
         if report.when == "call" or not report.passed:
             self._outcomes.setdefault(file, Counter())[report.outcome] += 1
+        if report.failed:
+            self._say(f"failed: {report.nodeid}")
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         file = file_of(nodeid)
@@ -97,8 +102,9 @@ class Controller:
             counts = sorted(self._outcomes.get(file, Counter()).items())
             told = ", ".join(f"{number} {outcome}" for outcome, number in counts)
             done = 100 - 100 * self._left.total() // self._all
-            terminal = self._config.pluginmanager.get_plugin("terminalreporter")
-            assert terminal is not None
-            terminal.write_line(
-                f"{done:3} %  {file}: {told} in {self._seconds[file]:.0f} s"
-            )
+            self._say(f"{done:3} %  {file}: {told} in {self._seconds[file]:.0f} s")
+
+    def _say(self, text: str) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        assert terminal is not None
+        terminal.write_line(text)

@@ -15,8 +15,16 @@ from lab.images.kernel import UNAVAILABLE, build, build_probes, kernels
 from lab.images.kernel import meanwhile, script
 
 ACCEPTED = (0, UNAVAILABLE)
-# Each takes the memory of some machines
+# Each keeps up to five hosts at a time, which take 1.3 to 2.4 GiB
 JOBS = 2
+MEMORY_OF_A_JOB = 7 << 30
+
+
+def default_jobs() -> int:
+    """As many as this machine has the CPUs and the memory for."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    fit = min(len(os.sched_getaffinity(0)), memory // MEMORY_OF_A_JOB)
+    return max(1, min(JOBS, fit))
 
 
 def arguments(parser: options.Parser) -> None:
@@ -38,10 +46,10 @@ def arguments(parser: options.Parser) -> None:
     parser.add_argument(
         "--jobs",
         type=options.positive,
-        default=min(JOBS, len(os.sched_getaffinity(0))),
+        default=default_jobs(),
         metavar="N",
         help="run the tests of directories in so many processes, each of which boots "
-        "hosts of its own (default: %(default)s)",
+        "hosts of its own and takes 7 GiB of memory (default: %(default)s here)",
     )
     options.add_junit(parser)
     options.add_no_build(parser)

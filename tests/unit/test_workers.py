@@ -78,6 +78,7 @@ def test_what_a_run_says(toy: Path) -> None:
     assert said.count("error: it is wrong\n    Mend it.\n") == 1, said
     assert said.count("error: it is wrong\n") == 2
     assert "\n100 %  unit/test_fast.py: 2 failed, 1 passed, 1 skipped in 0 s\n" in said
+    assert "\nfailed: unit/test_fast.py::test_wrong[0]\n" in said
     assert "SKIPPED [1] unit/test_fast.py:13: it takes too long\n" in said
     assert said.endswith("\n1 passed, 2 failed, 1 skipped\n")
 
