@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, Iterable
 
-from lab.checks import clocks, demotion, network, policy, suspend
+from lab.checks import clocks, demotion, hvm, network, policy, suspend
 from lab.checks.kselftest import check_selftest
 from lab.config import GuestSpec, HostSpec
 from lab.guest.scenario import Life
@@ -40,6 +40,12 @@ def _connection(spec: GuestSpec, life: Life, _: Slept) -> list[str]:
     return network.check_connection(life.report) if spec.network else []
 
 
+def _machine(spec: GuestSpec, life: Life, _: Slept) -> list[str]:
+    if spec.kind != "hvm":
+        return []
+    return [*hvm.check_rtc(life.report), *hvm.check_emulated(life.report)]
+
+
 # What holds for a kernel with the series and for one without it
 CHECKS: dict[str, Check] = {
     "kind": lambda spec, life, _: policy.check_kind(life.report, spec.kind),
@@ -57,13 +63,24 @@ CHECKS: dict[str, Check] = {
     "timers": lambda _, life, __: suspend.check_timers(life.report),
     "accounts": lambda _, life, __: suspend.check_accounts(life.report),
     "connection": _connection,
+    "machine": _machine,
 }
+
+
+def seen_in_shim(life: Life, slept: Slept) -> tuple[Life, Slept]:
+    """A PV guest in PVH stays with its Xen, the shim: it is never another domain.
+
+    What Xen has to say of the domain is of the shim.
+    """
+    return replace(life, outside={}), replace(slept, wakes=0)
 
 
 def check_guest(
     spec: GuestSpec, life: Life, slept: Slept, names: Iterable[str] = tuple(CHECKS)
 ) -> Findings:
     """Run all of these checks, or those that are named."""
+    if spec.kind == "pvshim":
+        life, slept = seen_in_shim(life, slept)
     return {name: CHECKS[name](spec, life, slept) for name in names}
 
 
@@ -75,6 +92,7 @@ def check_series(
     The reason for the demotion is a regular expression.
     """
     report = life.report
+    host = host.seen_by(spec.kind)
     expected = policy.expected_of(report, spec.tsc_mode, spec.cmdline, host)
     found = policy.check_policy(report, expected)
     if not report.verdicts:

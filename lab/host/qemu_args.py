@@ -73,6 +73,7 @@ def qemu_command(
     images: Images, dom0_kernel: Path, spec: HostSpec, words: str = ""
 ) -> list[str]:
     """The words are for dom0's command line."""
+    cpu = CPU + spec.cpu
     dom0 = " ".join([str(dom0_kernel), "console=hvc0", *words.split()])
     return [
         # The kernel kills QEMU with us, however we end; -no-reboot ends it with Xen
@@ -80,7 +81,7 @@ def qemu_command(
         "qemu-system-x86_64",
         *accelerator(spec),
         *("-smp", str(spec.cpus), "-m", "2048", "-machine", "q35"),
-        *("-cpu", f"{CPU},{INVARIANT_TSC}" if spec.tsc_reliable else CPU),
+        *("-cpu", cpu + f",{INVARIANT_TSC}" * spec.tsc_reliable),
         *("-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"),
         *("-kernel", str(images.xen)),
         "-append",
