@@ -72,21 +72,23 @@ class HostSpec:
     wired: bool = False
     # dom0's kernel has the series, too
     series: bool = False
+    # dom0 is a PVH guest itself, not a PV one
+    pvh_dom0: bool = False
     # dom0 has a device model and firmware, which PV and PVH guests do without
     device_model: bool = False
     # More of its CPU than lab/host/qemu_args.py says of all
     cpu: str = ""
 
     def for_guests(self, kind: str) -> HostSpec:
-        """With one CPU for all but PV guests: what kills them, see
+        """With one CPU for all but PV guests and a PV dom0: what kills them, see
         lab/guest/known_bugs.py, takes a thread of QEMU that is interrupted at the wrong
         place, by another vCPU's.  And so that QEMU can be kept on one CPU, see
         lab/host/qemu_args.py.
         """
-        if kind == "pv":
+        if kind == "pv" and not self.pvh_dom0:
             return self
         cpu = SHIM_CPU if kind == "pvshim" else ""
-        return replace(self, cpus=1, device_model=kind != "pvh", cpu=cpu)
+        return replace(self, cpus=1, device_model=kind in ("hvm", "pvshim"), cpu=cpu)
 
     def seen_by(self, kind: str) -> HostSpec:
         """What a guest can know of it.

@@ -32,6 +32,7 @@ PLACES = {**HOSTS, "older": HOSTS["untrusted"].older()}
 PLACES["younger"] = HOSTS["untrusted"]
 # Where dom0's kernel has the series, too
 PLACES["dom0"] = replace(HOSTS["untrusted"], series=True)
+PLACES["pvh-dom0"] = replace(PLACES["dom0"], pvh_dom0=True)
 # Two that are joined by a cable
 PLACES["joined"] = PLACES["beside"] = replace(HOSTS["untrusted"], wired=True)
 ADVICE = "clocksource=tsc tsc=reliable"
@@ -232,6 +233,7 @@ ROWS = (
     Row("itsc", "hvm-itsc-advised", "move-1ghz", OTHER_FREQUENCY, xens=boots_hvm),
     Row("1ghz", "hvm", "save", xens=boots_hvm),
     Row("dom0", "pv pvh", "save", xens=boots_hvm),
+    Row("pvh-dom0", "pv pvh", "save", xens=boots_hvm),
     Row("untrusted", "pv pv-native", "migrate", xens=lambda xen: xen.migrates_pv),
     Row("untrusted", "pv", "move-older", xens=lambda xen: xen.symbols),
     Row("untrusted", "pv pv-native pvh", "move-younger"),
