@@ -10,7 +10,8 @@ from lab.base.common import BUILD, TOP, LabError
 
 DEFAULT_KERNEL = "6.12"
 TSC_MODES = {"default": 0, "always_emulate": 1, "native": 2}
-GUESTS = ("pv", "pvh")
+# The last is a PV guest whose Xen, the shim, is a PVH guest
+GUESTS = ("pv", "pvh", "hvm", "pvshim")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Xen:
     shows_itsc: bool = True
     # Its symbols are packaged as well, without which it cannot be made to look old
     symbols: bool = True
+    # The device model of HVM guests: a package, and the program in it
+    qemu_package: str = "qemu-system-xen"
+    qemu: str = "usr/libexec/xen-qemu-system-i386"
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -44,6 +48,9 @@ class Xen:
 
 # No machine of the lab is up for as long
 OLDER_SECONDS = 100_000
+# As a PVH guest Xen has no access to an MSR that it wants to change on the CPU that QEMU
+# is by default, an Athlon 64 (HWCR, 0xc0010015); this is a Zen
+SHIM_CPU = ",family=23,model=49"
 
 
 @dataclass(frozen=True)
@@ -63,13 +70,34 @@ class HostSpec:
     cpus: int = 2
     # Another host can be at the other end of its cable
     wired: bool = False
+    # dom0's kernel has the series, too
+    series: bool = False
+    # dom0 is a PVH guest itself, not a PV one
+    pvh_dom0: bool = False
+    # dom0 has a device model and firmware, which PV and PVH guests do without
+    device_model: bool = False
+    # More of its CPU than lab/host/qemu_args.py says of all
+    cpu: str = ""
 
     def for_guests(self, kind: str) -> HostSpec:
-        """With one CPU for PVH guests: what kills them, see lab/guest/known_bugs.py, takes a
-        thread of QEMU that is interrupted at the wrong place, by another vCPU's.  And
-        so that QEMU can be kept on one CPU, see lab/host/qemu_args.py.
+        """With one CPU for all but PV guests and a PV dom0: what kills them, see
+        lab/guest/known_bugs.py, takes a thread of QEMU that is interrupted at the wrong
+        place, by another vCPU's.  And so that QEMU can be kept on one CPU, see
+        lab/host/qemu_args.py.
         """
-        return replace(self, cpus=1) if kind == "pvh" else self
+        if kind == "pv" and not self.pvh_dom0:
+            return self
+        cpu = SHIM_CPU if kind == "pvshim" else ""
+        return replace(self, cpus=1, device_model=kind in ("hvm", "pvshim"), cpu=cpu)
+
+    def seen_by(self, kind: str) -> HostSpec:
+        """What a guest can know of it.
+
+        A PV guest in PVH has the shim for its Xen, which takes no TSC for reliable.
+        """
+        if kind != "pvshim":
+            return self
+        return replace(self, tsc_reliable=False, itsc=False)
 
     def older(self) -> HostSpec:
         """The same host, on which Xen has been up for longer than on any other."""
@@ -86,6 +114,8 @@ XENS = {
             cancels=False,
             shows_itsc=False,
             symbols=False,
+            qemu_package="qemu-system-x86",
+            qemu="usr/bin/qemu-system-i386",
         ),
         Xen("4.17", "bookworm"),
         Xen("4.20", "trixie"),

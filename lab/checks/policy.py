@@ -210,6 +210,7 @@ def expected_of(
 
 def check_kind(report: Report, kind: str) -> list[str]:
     seen = report.fact("before.kind").lower()
+    kind = "pv" if kind == "pvshim" else kind
     return [] if seen == kind else [f"the guest is a {seen} one, not a {kind} one"]
 
 

@@ -63,9 +63,17 @@ class Guest:
         self.domid = int(text.split()[-1])
         return text
 
+    @property
+    def _model(self) -> str:
+        """What its device model said, if it has one."""
+        path = self.host.run.path(f"qemu-dm-{self.name}.log")
+        text = path.read_text(errors="replace").strip() if path.exists() else ""
+        return f"\nits device model said: {text}" if text else ""
+
     def _died(self, what: str) -> GuestDied:
         self.log.poll()
-        return GuestDied(f"guest {self.name} {what}\n{self.log.around(GUEST_DEAD)}")
+        around = f"{self.log.around(GUEST_DEAD)}{self._model}"
+        return GuestDied(f"guest {self.name} {what}\n{around}")
 
     def _check_log(self) -> None:
         for line in self.log.lines:
@@ -94,7 +102,7 @@ class Guest:
         if self.host.quiet > GUEST_QUIET_LIMIT:
             where = where_it_is(self.host, self.domid, self.vcpus, self.log)
             way = f"hangs on its way to being {goal}: {where}"
-            raise GuestDied(f"guest {self.name} {way}")
+            raise GuestDied(f"guest {self.name} {way}{self._model}")
 
     def wait_state(self, state: str) -> None:
         """Until the witness says so; an error when the guest ends instead."""

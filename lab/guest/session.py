@@ -15,6 +15,7 @@ from lab.guest.scenario import Life, Scenario, live, save_and_restore
 from lab.host.errors import GuestDied, HostDied, OrderFailed, RunError
 from lab.host.host import RUN_LIMIT, Host
 from lab.host.rundir import Run
+from lab.images.device_model import add_device_model
 from lab.images.initramfs import Images, make_images
 
 LIVES = 5
@@ -58,7 +59,9 @@ class Session:
         self._bury()
         if kind not in self._hosts:
             run, spec = Run(self._name), self._spec.for_guests(kind)
-            host = Host(run, self.images, self.settings.unpatched, spec)
+            images = add_device_model(self.images, self.settings.xen, spec)
+            kernel = self.settings.image(patched=spec.series)
+            host = Host(run, images, kernel, spec)
             stack = self._stack.enter_context(contextlib.ExitStack())
             self._stacks[kind] = stack
             stack.enter_context(host)
@@ -124,7 +127,7 @@ class Session:
                     return replace(life, lives=lives)
             except (GuestDied, OrderFailed) as error:
                 fault = fault_in(guest.said)
-                if spec.kind == "pvh" and LOST_WAKEUP in str(error):
+                if spec.kind != "pv" and LOST_WAKEUP in str(error):
                     fault = TWICE
                 if lives == LIVES or not fault:
                     raise

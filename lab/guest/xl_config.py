@@ -9,10 +9,26 @@ from lab.config import GuestSpec
 from lab.host.network import VIF
 from lab.host.host import Host
 
-# A new vCPU of a PVH guest measures its delay loop, which on a busy machine fails
-# under TCG.  That it failed, any kernel prints with a stamp of long ago, as the
+# A new vCPU of a PVH or HVM guest measures its delay loop, which on a busy machine
+# fails under TCG.  That it failed, any kernel prints with a stamp of long ago, as the
 # vCPU's clock stands still until its first tick.  More loops than needed do no harm.
-PVH_WORDS = "lpj=16000000"
+LPJ = "lpj=16000000"
+
+# The device model of an HVM guest shows nothing, and has no devices that would keep it
+# busy
+HVM = (
+    "vnc = 0",
+    "sdl = 0",
+    "nographic = 1",
+    'vga = "none"',
+    "usb = 0",
+    "vkb_device = 0",
+)
+# To look for serial ports takes such a guest seconds, as dom0 has to answer
+NO_PORTS = "8250.nr_uarts=0"
+
+# What the shim needs for itself
+SHIM_MIB = 192
 
 # xl maps the images, and 9p reads them bit by bit: so let dom0 have them in one go
 TAKE = (
@@ -29,16 +45,24 @@ def configure(host: Host, spec: GuestSpec, kernel: Path, initramfs: Path) -> str
     image, ramdisk = f"bzImage-{kernel.parent.name}", "guest.cpio.gz"
     host.run.add(kernel, image)
     host.run.add(initramfs, ramdisk)
-    extra = f"console=hvc0 {PVH_WORDS if spec.kind == 'pvh' else ''} {spec.cmdline}"
+    kind, memory = spec.kind, spec.memory
+    if kind == "pvshim":
+        kind, memory = "pvh", memory + SHIM_MIB
+    words = {"pv": "", "hvm": f"{LPJ} {NO_PORTS}"}.get(spec.kind, LPJ)
+    extra = f"console=hvc0 {words} {spec.cmdline}"
     config = [
         f'name = "{spec.name}"',
-        f'type = "{spec.kind}"',
+        f'type = "{kind}"',
         f'kernel = "/run/{image}"',
         f'ramdisk = "/run/{ramdisk}"',
         f'extra = "{" ".join(extra.split())}"',
-        f"memory = {spec.memory}",
+        f"memory = {memory}",
         f"vcpus = {spec.vcpus}",
     ]
+    if spec.kind == "pvshim":
+        config.append("pvshim = 1")
+    if spec.kind == "hvm":
+        config += HVM
     if spec.itsc or host.spec.itsc:
         config.append('cpuid = "host,invtsc=1"')
     if spec.network:

@@ -14,7 +14,7 @@ DOM0 = "10.0.0.1"
 # What is sent to it comes back
 ECHO = 7
 
-VIF = f'vif = ["ip={GUEST}, script=/etc/xen/scripts/vif"]'
+VIF = f'vif = ["type=vif, ip={GUEST}, script=/etc/xen/scripts/vif"]'
 CONNECT = f"connect {GUEST} {DOM0} {ECHO}"
 
 # The ends of the cable between two hosts

@@ -69,10 +69,18 @@ def network_card(spec: HostSpec) -> list[str]:
     return ["-netdev", f"dgram,id=cable,{ends}", "-device", card]
 
 
+def remapper(spec: HostSpec) -> list[str]:
+    """The IOMMU that Xen wants for a PVH dom0, which knows no machine addresses."""
+    return ["-device", "amd-iommu"] if spec.pvh_dom0 else []
+
+
 def qemu_command(
     images: Images, dom0_kernel: Path, spec: HostSpec, words: str = ""
 ) -> list[str]:
     """The words are for dom0's command line."""
+    cpu = CPU + spec.cpu
+    # A device of virtio's heeds the IOMMU only if it is told to
+    behind = ",disable-legacy=on,iommu_platform=on" * spec.pvh_dom0
     dom0 = " ".join([str(dom0_kernel), "console=hvc0", *words.split()])
     return [
         # The kernel kills QEMU with us, however we end; -no-reboot ends it with Xen
@@ -80,17 +88,18 @@ def qemu_command(
         "qemu-system-x86_64",
         *accelerator(spec),
         *("-smp", str(spec.cpus), "-m", "2048", "-machine", "q35"),
-        *("-cpu", f"{CPU},{INVARIANT_TSC}" if spec.tsc_reliable else CPU),
+        *("-cpu", cpu + f",{INVARIANT_TSC}" * spec.tsc_reliable),
         *("-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"),
         *("-kernel", str(images.xen)),
         "-append",
         "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all "
-        "dom0_mem=1024M dom0_max_vcpus=2 sched=credit",
+        "dom0_mem=1024M dom0_max_vcpus=2 sched=credit" + " dom0=pvh" * spec.pvh_dom0,
         *("-initrd", f"{dom0},{images.dom0}"),
         *("-serial", "file:console.log", "-serial", "stdio"),
         *("-fsdev", "local,id=share,path=.,security_model=none"),
-        *("-device", "virtio-9p-pci,fsdev=share,mount_tag=share"),
+        *("-device", "virtio-9p-pci,fsdev=share,mount_tag=share" + behind),
         *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
+        *remapper(spec),
         *network_card(spec),
         *debugger(spec),
     ]

@@ -12,7 +12,7 @@ from lab.__main__ import COMMANDS, parser_of_all
 from lab.base.common import TOP, LabError
 from lab.base.select import select
 from lab.commands.options import settings_of
-from lab.config import HOSTS, XENS, Settings
+from lab.config import GUESTS, HOSTS, XENS, Settings
 from tests.tree import KERNELS, run
 
 LISTED = ["check", "matrix", "suites", "bisect", "mutants", "prove", "kernel"]
@@ -48,7 +48,7 @@ def test_list(command: str) -> None:
         ("--kernel", KERNELS),
         ("--xen", XENS),
         ("--host", HOSTS),
-        ("--guest", ("pv", "pvh")),
+        ("--guest", GUESTS),
         ("--tsc-mode", ("default", "native")),
     ],
 )

@@ -180,7 +180,7 @@ def drawing(cell: Cell, old: Course, new: Course) -> str:
 def outcome_of(sessions: Sessions, cell: Cell, settings: Settings) -> Outcome:
     start = time.monotonic()
     try:
-        if reason := cell.life.refused(settings.kernel, XENS[cell.xen]):
+        if reason := cell.refused(settings.kernel):
             return Outcome(cell, Result.SKIPPED, reason=reason)
         old, old_course, _ = side_of(sessions, cell)
         new, new_course, details = side_of(sessions, cell, old)

@@ -12,7 +12,7 @@ from lab.checks.all import Findings, Slept
 from lab.checks.suspend import check_hibernation
 from lab.checks.demotion import check_jump, check_standstill
 from lab.checks.suspend import check_cycles
-from lab.guest.scenario import Scenario, Jump, Life, Move, checkpoint, hibernate
+from lab.guest.scenario import Scenario, Jump, Life, Move, Skew, checkpoint, hibernate
 from lab.guest.lifecycle import Crowd, Reboot, pause, replug, save
 from lab.images.kernel import refuses_image
 from lab.host.host import YOUNGER, Host
@@ -30,12 +30,16 @@ from lab.guest.guest import Guest
 # is booted later than where a guest comes from
 PLACES = {**HOSTS, "older": HOSTS["untrusted"].older()}
 PLACES["younger"] = HOSTS["untrusted"]
+# Where dom0's kernel has the series, too
+PLACES["dom0"] = replace(HOSTS["untrusted"], series=True)
+PLACES["pvh-dom0"] = replace(PLACES["dom0"], pvh_dom0=True)
 # Two that are joined by a cable
 PLACES["joined"] = PLACES["beside"] = replace(HOSTS["untrusted"], wired=True)
 ADVICE = "clocksource=tsc tsc=reliable"
 NEIGHBOURS = 3
 NAPS = 100
 JUMP_NS = -15_000_000_000
+SKEW_USEC = -20_000
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,13 @@ MODES = {
     "pv-advised": Mode(advice=ADVICE),
     "pv-itsc-advised": Mode(tsc_mode="native", itsc=True, advice=ADVICE),
     "pvh": Mode(kind="pvh"),
+    "pvh-advised": Mode(kind="pvh", advice=ADVICE),
+    "hvm": Mode(kind="hvm"),
+    "hvm-native": Mode(kind="hvm", tsc_mode="native"),
+    "hvm-advised": Mode(kind="hvm", advice=ADVICE),
+    "hvm-itsc-advised": Mode(kind="hvm", tsc_mode="native", itsc=True, advice=ADVICE),
+    "pvshim": Mode(kind="pvshim"),
+    "pvshim-native": Mode(kind="pvshim", tsc_mode="native"),
 }
 
 
@@ -159,6 +170,7 @@ LIFECYCLES = {
         target="beside",
     ),
     "jump": Lifecycle(always(Jump(JUMP_NS)), Slept(), words="", also=jump_findings),
+    "skew": Lifecycle(always(Skew(SKEW_USEC)), Slept(), words=""),
     "hibernate": Lifecycle(
         always(hibernate),
         # Xen does not take part in it
@@ -168,6 +180,14 @@ LIFECYCLES = {
         refused=lambda kernel, xen: refuses_image(kernel),
         also=lambda life, _: {"hibernation": check_hibernation(life)},
     ),
+}
+
+
+# What guests of a kind cannot do, and why
+REFUSED = {
+    ("hvm", "jump"): "Xen keeps no offset for the TSC of an HVM guest: it is the CPU's",
+    ("hvm", "replug"): "a vCPU of an HVM guest is plugged in by ACPI, which the lab's "
+    "kernel is built without",
 }
 
 
@@ -184,6 +204,15 @@ class Row:
     xens: Callable[[Xen], bool] = lambda xen: True
 
 
+SKEWED = r"moved apart by -?(19|20) ms"
+OTHER_FREQUENCY = "its frequency is not what it was at boot"
+
+
+def boots_hvm(xen: Xen) -> bool:
+    """Only this one's device model and shim have been tried."""
+    return xen.version == "4.17"
+
+
 ROWS = (
     Row("untrusted", "pv pv-native pv-emulated pvh", "save"),
     Row("untrusted", "pv pvh", "checkpoint replug"),
@@ -191,6 +220,20 @@ ROWS = (
     # It takes ten minutes
     Row("untrusted", "pv", "naps", xens=lambda xen: xen.version == "4.17"),
     Row("untrusted", "pvh", "migrate failed-migration hibernate"),
+    Row("untrusted", "pvh-advised", "skew", demoted=SKEWED),
+    Row("untrusted", "hvm hvm-native", "save", xens=boots_hvm),
+    Row("untrusted", "hvm", "checkpoint pause migrate hibernate", xens=boots_hvm),
+    # For want of what the kernel or Xen has: it is told that it was skipped, and why
+    Row("untrusted", "hvm", "replug jump", xens=boots_hvm),
+    Row("untrusted", "hvm-advised", "skew", demoted=SKEWED, xens=boots_hvm),
+    Row("untrusted", "pvshim pvshim-native", "save", xens=boots_hvm),
+    Row("trusted", "hvm pvshim", "save", xens=boots_hvm),
+    Row("trusted", "hvm", "move-1ghz", xens=boots_hvm),
+    Row("itsc", "hvm-itsc-advised", "save", xens=boots_hvm),
+    Row("itsc", "hvm-itsc-advised", "move-1ghz", OTHER_FREQUENCY, xens=boots_hvm),
+    Row("1ghz", "hvm", "save", xens=boots_hvm),
+    Row("dom0", "pv pvh", "save", xens=boots_hvm),
+    Row("pvh-dom0", "pv pvh", "save", xens=boots_hvm),
     Row("untrusted", "pv pv-native", "migrate", xens=lambda xen: xen.migrates_pv),
     Row("untrusted", "pv", "move-older", xens=lambda xen: xen.symbols),
     Row("untrusted", "pv pv-native pvh", "move-younger"),
@@ -201,7 +244,7 @@ ROWS = (
         "itsc",
         "pv-itsc-advised",
         "move-1ghz",
-        demoted="its frequency is not what it was at boot",
+        demoted=OTHER_FREQUENCY,
         xens=lambda xen: xen.shows_itsc,
     ),
     Row("joined", "pv", "between-hosts", xens=lambda xen: xen.migrates_pv),
@@ -235,6 +278,11 @@ class Cell:
     @property
     def life(self) -> Lifecycle:
         return LIFECYCLES[self.lifecycle]
+
+    def refused(self, kernel: str) -> str:
+        """Why this kind of guest, this kernel or this Xen cannot do it, if so."""
+        reason = REFUSED.get((MODES[self.mode].kind, self.lifecycle), "")
+        return reason or self.life.refused(kernel, XENS[self.xen])
 
     def case(self, *, patched: bool, ending: str = "") -> GuestSpec:
         mode = MODES[self.mode]

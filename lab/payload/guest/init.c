@@ -129,6 +129,7 @@ static void choose(const char *clocksource)
 static void measure(void)
 {
 	report_facts("before");
+	report_rtc("before");
 	report_programs("before");
 	report_costs();
 	readers_start();
@@ -232,6 +233,7 @@ static void finish(void)
 	periodic_report();
 	phc_report();
 	report_facts("after");
+	report_rtc("after");
 	report_programs("after");
 	report_kmsg();
 	trace_report();

@@ -53,6 +53,9 @@ void report_facts(const char *when);
 void report_kmsg(void);
 void wait_evaluated(void);
 
+/* rtc.c */
+void report_rtc(const char *when);
+
 /* cost.c */
 void report_costs(void);
 

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""HVM guests and PV in PVH: who needs what, and what is asked of them, without QEMU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lab.base.common import LabError
+from lab.checks.all import Slept, seen_in_shim
+from lab.checks.hvm import check_emulated, check_rtc
+from lab.commands.matrix.table import cells
+from lab.base.select import select
+from lab.config import HOSTS, XENS, GuestSpec
+from lab.guest.report import Report
+from lab.guest.scenario import Life
+from lab.guest.xl_config import SHIM_MIB, configure
+from lab.host.qemu_args import qemu_command
+from lab.host.xen_tsc import Outside
+from lab.images import device_model
+from lab.images.debian import Tree
+from lab.images.initramfs import Images
+
+IMAGES = Images(Path("xen"), Path("dom0"), Path("guest"))
+
+
+def clocks(**wrong: str) -> Report:
+    """Of a guest in which all is right but that."""
+    return Report(
+        {
+            f"{when}.{key}": wrong.get(f"{key}_{when}", value)
+            for when in ("before", "after")
+            for key, value in (
+                ("rtc", "1700000000 1700000001"),
+                ("available", "tsc xen hpet acpi_pm"),
+                ("clocksource", "tsc"),
+            )
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problems"),
+    [
+        ({}, 0),
+        ({"rtc_after": "1700000000 1700003600"}, 2),
+        ({"rtc_before": "1700003600 1700000000"}, 2),
+        ({"rtc_after": "1700000030 1700000000"}, 1),
+        ({"available_after": "xen hpet"}, 1),
+        ({"clocksource_after": "hpet"}, 1),
+        ({"clocksource_before": "acpi_pm"}, 1),
+    ],
+)
+def test_the_checks(wrong: dict[str, str], problems: int) -> None:
+    report = clocks(**wrong)
+    assert len([*check_rtc(report), *check_emulated(report)]) == problems
+
+
+def test_a_device_model_without_firmware(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told which file, and not by a guest that does not boot."""
+    tree = Tree.__new__(Tree)
+    tree.files, tree.links = {"usr/libexec/xen-qemu-system-i386": b""}, {}
+    monkeypatch.setattr(device_model, "needed", lambda elf: set())
+    with pytest.raises(LabError, match=r"no file usr/lib/xen-\S+hvmloader"):
+        device_model.device_model(tree, XENS["4.17"].qemu)
+    tree.files = {}
+    with pytest.raises(LabError, match="no file .*qemu"):
+        device_model.device_model(tree, XENS["4.17"].qemu)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"), [("pv", False), ("pvh", False), ("hvm", True), ("pvshim", True)]
+)
+def test_who_needs_a_device_model(kind: str, wanted: bool) -> None:
+    """To unpack it takes dom0 seconds, and memory: others boot without."""
+    spec = HOSTS["untrusted"].for_guests(kind)
+    assert spec.device_model is wanted and (spec.cpus == 1) == (kind != "pv")
+    command = " ".join(qemu_command(IMAGES, Path("dom0"), spec))
+    assert ("family=" in command) == (kind == "pvshim")
+    if not wanted:
+        got = device_model.add_device_model(IMAGES, XENS["4.17"], spec)
+        assert got is IMAGES
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        ("hvm", ['type = "hvm"', "memory = 64", 'vga = "none"']),
+        ("pvshim", ['type = "pvh"', f"memory = {64 + SHIM_MIB}", "pvshim = 1"]),
+    ],
+)
+def test_xls_configuration(tmp_path: Path, kind: str, lines: list[str]) -> None:
+    run = SimpleNamespace(add=lambda *_: None, path=lambda name: tmp_path / name)
+    host: Any = SimpleNamespace(run=run, spec=HOSTS["untrusted"])
+    configure(host, GuestSpec("g", kind=kind), Path("6.12/bzImage"), Path("cpio"))
+    assert set(lines) <= set((tmp_path / "g.cfg").read_text().splitlines())
+
+
+def test_a_guest_of_the_shim() -> None:
+    """It knows neither the host nor that it has become another domain."""
+    seen = Outside("", 0, 2596127, 1, True)
+    life = Life(SimpleNamespace(), Report(), {"before": seen}, 0.0)  # type: ignore
+    inside, slept = seen_in_shim(life, Slept(suspends=2, wakes=2))
+    assert not inside.outside and slept == Slept(suspends=2)
+    itsc = HOSTS["itsc"]
+    assert itsc.seen_by("pv") is itsc
+    assert itsc.seen_by("pvshim") == replace(itsc, tsc_reliable=False, itsc=False)
+
+
+def test_what_hvm_guests_cannot_do() -> None:
+    refused = {
+        cell.lifecycle: cell.refused("6.12")
+        for cell in select("4.17 and hvm", cells())
+        if cell.lifecycle in ("jump", "replug", "save")
+    }
+    assert "Xen keeps no offset" in refused["jump"]
+    assert "plugged in by ACPI" in refused["replug"]
+    assert not refused["save"]
