@@ -63,6 +63,8 @@ class Guest:
     # /sys/hypervisor/tsc/
     kernel: dict[str, str] = dataclasses.field(default_factory=dict)
     nohz_full: str = ""
+    # What "xen-clock record" keeps of the clock of the host
+    host_clock: str = ""
     # What xl prints, by its commands
     xl: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -99,14 +101,19 @@ class Guest:
         }
         files |= {f"sys/hypervisor/tsc/{k}": v for k, v in self.kernel.items()}
         files |= {f"xl/{name}": text for name, text in self.xl.items()}
+        if self.host_clock:
+            files["host_clock"] = self.host_clock
         if self.nohz_full:
             files["sys/devices/system/cpu/nohz_full"] = self.nohz_full
         return files
 
 
+BEHIND = "device: /dev/ptp0\noffset_ns: -1300000\nerror_ns: 0"
+
 # As a guest in the lab had it, after a restore
 PATCHED = Guest(
     incarnation=2,
+    host_clock=BEHIND,
     clocksource="tsc",
     kernel={
         "mode": "default",

@@ -79,6 +79,15 @@ void json_null(struct json *json, const char *key)
 	fputs("null", json->file);
 }
 
+/* Nothing is null */
+void json_optional(struct json *json, const char *key, const char *value)
+{
+	if (*value)
+		json_string(json, key, value);
+	else
+		json_null(json, key);
+}
+
 /* What every document begins with */
 void json_document(struct json *json, bool xen)
 {

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "xen-clock.h"
+#include "host_clock.h"
 
 #define PREFIX "xen_clock_"
 
@@ -158,6 +158,19 @@ static void prices(const struct costs *costs)
 	      costs->syscall_ns / NSEC_PER_SEC);
 }
 
+static void host_clock(const struct guest *guest)
+{
+	struct host_clock clock;
+
+	host_clock_read(&clock, guest);
+	plain("host_clock_readable", "gauge", "Whether the wall clock of the host can be read.",
+	      clock.known);
+	if (clock.known)
+		plain("host_offset_seconds", "gauge",
+		      "How far the wall clock of the guest is ahead of that of the host.",
+		      (double)clock.offset_ns / NSEC_PER_SEC);
+}
+
 /* "1-3,5" is four */
 static unsigned int count_cpus(const char *list)
 {
@@ -196,6 +209,7 @@ static void all(const struct guest *guest)
 	clocksource(guest);
 	verdict(&decision);
 	own_verdict(guest);
+	host_clock(guest);
 	plain("nohz_full_cpus", "gauge", "How many CPUs are in nohz_full=.",
 	      count_cpus(guest->nohz_full));
 	prices(&costs);

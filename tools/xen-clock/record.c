@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "host_clock.h"
 
 /* "KVMK" */
 #define SIGNATURE_KVM	0x4b4d564b
@@ -161,6 +162,16 @@ static void save_cpuid(const char *directory)
 	finish_file(file, "cpuid");
 }
 
+static void save_host_clock(const char *directory, const struct guest *guest)
+{
+	FILE *file = create(directory, "/host_clock");
+	struct host_clock clock;
+
+	host_clock_read(&clock, guest);
+	host_clock_print(file, &clock);
+	finish_file(file, "host_clock");
+}
+
 static void save_xl(const char *directory, const char *what)
 {
 	char path[64], kept[4096], *text = xl_read(what), *line, *rest;
@@ -234,6 +245,7 @@ int record(const struct guest *guest, const struct options *options)
 	save_cmdline(new);
 	save_cpuinfo(new);
 	save_cpuid(new);
+	save_host_clock(new, guest);
 	costs_measure(&costs);
 	file = create(new, "/costs");
 	costs_print(file, &costs);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "emulation.h"
+#include "host_clock.h"
 
 #define COLUMN		18
 #define WIDTH		80
@@ -145,6 +146,16 @@ static void verdict(const struct decision *decision)
 	wrapped("verdict", text);
 }
 
+static void host_clock(const struct guest *guest)
+{
+	struct host_clock clock;
+	char text[2 * LINE_SIZE];
+
+	host_clock_read(&clock, guest);
+	host_clock_words(text, &clock);
+	wrapped("host's clock", text);
+}
+
 static void prices(const struct costs *costs)
 {
 	int i;
@@ -179,6 +190,7 @@ void text_summary(const struct guest *guest, const struct costs *costs)
 	       costs->vdso ? "vDSO" : "system call",
 	       costs->clock_ns[CLOCK_NR_MONOTONIC], costs->syscall_ns);
 	verdict(&decision);
+	host_clock(guest);
 	prices(costs);
 	if (!decision.at_risk)
 		wrapped("advice", advice(guest, &decision, costs));

@@ -3,15 +3,8 @@
 #include <string.h>
 
 #include "emulation.h"
+#include "host_clock.h"
 #include "safe.h"
-
-static void optional_string(struct json *json, const char *key, const char *value)
-{
-	if (*value)
-		json_string(json, key, value);
-	else
-		json_null(json, key);
-}
 
 static void time_leaf(struct json *json, const struct guest *guest)
 {
@@ -39,8 +32,8 @@ static void emulation(struct json *json, const struct guest *guest)
 	struct explanation why = explain(guest);
 
 	json_begin(json, "emulation", '{');
-	optional_string(json, "reason", why.reason);
-	optional_string(json, "remedy", why.remedy);
+	json_optional(json, "reason", why.reason);
+	json_optional(json, "remedy", why.remedy);
 	json_end(json, '}');
 }
 
@@ -50,7 +43,7 @@ static void clocksource(struct json *json, const struct guest *guest)
 
 	memcpy(available, guest->available, sizeof(available));
 	json_begin(json, "clocksource", '{');
-	optional_string(json, "current", guest->clocksource);
+	json_optional(json, "current", guest->clocksource);
 	json_begin(json, "available", '[');
 	for (word = strtok_r(available, " ", &rest); word;
 	     word = strtok_r(NULL, " ", &rest))
@@ -63,6 +56,7 @@ void json_summary(const struct guest *guest, const struct costs *costs)
 {
 	struct decision decision = decide(guest);
 	struct json json = { .file = stdout };
+	struct host_clock host_clock;
 	int i;
 
 	json_document(&json, true);
@@ -90,6 +84,9 @@ void json_summary(const struct guest *guest, const struct costs *costs)
 	json_bool(&json, "at_risk", decision.at_risk);
 	json_safe(&json, &decision);
 	json_string(&json, "safe_reason", safe_reason(guest, &decision));
+
+	host_clock_read(&host_clock, guest);
+	json_host_clock(&json, &host_clock);
 
 	json_begin(&json, "read_ns", '{');
 	for (i = 0; i < CLOCKS; i++)

@@ -51,17 +51,21 @@ int finish(int status)
 	return status;
 }
 
-FILE *open_file(const char *path)
+/* Where the path is, of this machine or of a recorded one */
+void whole_path(const char *path, char whole[PATH_MAX])
 {
 	const char *root = getenv("XEN_CLOCK_ROOT");
+
+	if (snprintf(whole, PATH_MAX, "%s%s", root ? root : "", path) >= PATH_MAX)
+		die("XEN_CLOCK_ROOT is too long");
+}
+
+FILE *open_file(const char *path)
+{
 	char whole[PATH_MAX];
 	FILE *file;
 
-	if (!root)
-		root = "";
-	if (snprintf(whole, sizeof(whole), "%s%s", root, path) >= (int)sizeof(whole))
-		die("XEN_CLOCK_ROOT is too long");
-
+	whole_path(path, whole);
 	file = fopen(whole, "re");
 	if (!file && errno != ENOENT && errno != ENOTDIR)
 		die("cannot read %s: %s: try again as root", whole, strerror(errno));

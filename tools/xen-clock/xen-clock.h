@@ -6,6 +6,7 @@
 #error "xen-clock is for guests of Xen on x86, and is built for 64 bits only"
 #endif
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
@@ -59,6 +60,7 @@ struct cpus {
 __printf(1, 2) void complain(const char *format, ...);
 __printf(1, 2) __noreturn void die(const char *format, ...);
 int finish(int status);
+void whole_path(const char *path, char whole[PATH_MAX]);
 FILE *open_file(const char *path);
 void close_file(FILE *file, const char *path);
 bool read_line(const char *path, char line[LINE_SIZE]);
@@ -156,6 +158,7 @@ void json_bool(struct json *json, const char *key, bool value);
 void json_integer(struct json *json, const char *key, long long value);
 void json_float(struct json *json, const char *key, double value);
 void json_null(struct json *json, const char *key);
+void json_optional(struct json *json, const char *key, const char *value);
 void json_document(struct json *json, bool xen);
 void json_finish(struct json *json);
 
