@@ -99,6 +99,7 @@ def test_install(built: None, tmp_path: Path) -> None:
         "usr/share/man/man1/xen-clock.1",
         "usr/share/bash-completion/completions/xen-clock",
         "usr/share/doc/xen-clock/alerts.yml",
+        "usr/share/doc/xen-clock/chrony-host.conf",
         "usr/lib/systemd/system/xen-clock-metrics.timer",
     } <= files
     other = installed(tmp_path / "two", "prefix=/opt/x")
