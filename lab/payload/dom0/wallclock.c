@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wallclock SECONDS		set Xen's wall clock such that it was SECONDS after 1970
+ * wallclock SECONDS [NSEC]	set Xen's wall clock such that it was as much after 1970
  *				when Xen booted
  *
  * Behind the back of dom0's kernel, whose own clock stays as it is.
@@ -32,11 +32,13 @@ int main(int argc, char **argv)
 	};
 	int privcmd;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: wallclock SECONDS\n");
+	if (argc != 2 && argc != 3) {
+		fprintf(stderr, "usage: wallclock SECONDS [NSEC]\n");
 		return 2;
 	}
 	platform_op.u.settime64.secs = strtoull(argv[1], NULL, 0);
+	if (argc == 3)
+		platform_op.u.settime64.nsecs = strtoul(argv[2], NULL, 0);
 	privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
 	if (privcmd < 0 || mlock(&platform_op, sizeof(platform_op)) ||
 	    ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &hypercall) < 0) {

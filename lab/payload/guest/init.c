@@ -21,6 +21,7 @@
  *   hibernate		woken		has slept in an image of itself
  *   tsc VCPU USEC	moved		has moved the TSC of this vCPU by so much
  *   phc N		phc N		has read the PTP clock: data/phc says what
+ *   reads USEC		reading		its readers of that pause so long after each look
  *   run WHEN BATCH	ran WHEN BATCH	others' programs have run, and sends what they said;
  *			running N	up to then it says so now and then
  *   finish		done		has looked again, and shows its report
@@ -280,6 +281,8 @@ int main(void)
 			move(number, usec);
 		else if (sscanf(phase, "phc %u", &number) == 1)
 			phc_read(number);
+		else if (sscanf(phase, "reads %u", &number) == 1)
+			phc_pause(number);
 		else if (sscanf(phase, "run %31s %31s", when, name) == 2)
 			run_batch(when, name);
 		else if (!strcmp(phase, "watch"))

@@ -86,10 +86,15 @@ void report_testptp(void)
 	report("testptp-offset", "after", TESTPTP, "-k", "5");
 }
 
+void report_tool(const char *when)
+{
+	report("xen-clock", when, XEN_CLOCK, "--json", NULL);
+}
+
 void report_programs(const char *when)
 {
 	report("selftest", when, SELFTEST, NULL, NULL);
-	report("xen-clock", when, XEN_CLOCK, "--json", NULL);
+	report_tool(when);
 	if (!watch.pid)
 		return;
 

@@ -128,6 +128,7 @@ void trace_report(void);
 
 /* programs.c */
 void watch_start(void);
+void report_tool(const char *when);
 void report_programs(const char *when);
 void report_testptp(void);
 
@@ -140,8 +141,9 @@ void hibernate(void);
 /* skew.c */
 void move_tsc(unsigned int cpu, int usec);
 
-/* phc.c: the PTP clock of the host, and a thread that never stops reading it */
+/* phc.c: the PTP clock of the host, and a thread on each vCPU that reads it */
 void phc_read(unsigned int number);
+void phc_pause(unsigned int usec);
 void phc_report(void);
 
 /* init.c */
