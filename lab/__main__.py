@@ -14,6 +14,7 @@ from lab.commands import soak
 from lab.commands.bisect import run as bisect
 from lab.commands.matrix import join, run as matrix
 from lab.commands.options import Parser
+from lab.commands.ptp import run as ptp
 from lab.commands.suites import run as suites
 
 
@@ -34,6 +35,7 @@ COMMANDS = {
     "suites": Command(suites.__doc__, suites.arguments, suites.main),
     "debug": Command(debug.__doc__, debug.arguments, debug.main),
     "soak": Command(soak.__doc__, soak.arguments, soak.main),
+    "ptp": Command(ptp.__doc__, ptp.arguments, ptp.main),
     "mutants": Command(mutants.__doc__, mutants.arguments, mutants.main),
     "bisect": Command(bisect.__doc__, bisect.arguments, bisect.main),
     "prove": Command(prove.__doc__, prove.arguments, prove.main),

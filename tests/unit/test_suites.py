@@ -21,6 +21,7 @@ from lab.commands.suites.check import (
     word,
 )
 from lab.commands.result import Result
+from lab.guest.batch import Said, parse
 from lab.images.debian import Unavailable
 from lab.commands.suites.table import (
     LEFT_OUT,
@@ -28,9 +29,8 @@ from lab.commands.suites.table import (
     SELFTESTS,
     WHENS,
     Program,
-    Said,
 )
-from lab.commands.suites.table import batches, parse, script, usual
+from lab.commands.suites.table import batches, script, usual
 from lab.base.select import select
 from tests.tree import EACH, tree_of
 

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 
 from lab.commands.result import Result
-from lab.commands.suites.table import WHENS, Program, Said
+from lab.commands.suites.table import WHENS, Program
+from lab.guest.batch import Said
 
 # Exit statuses: of a kselftest that skips all, and of one that timeout has killed
 SKIPPED, KILLED = 4, 137

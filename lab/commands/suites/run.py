@@ -21,8 +21,9 @@ from lab.config import Settings
 from lab.images.kernel import build_both, script
 from lab.commands import options
 from lab.commands.suites.table import LIMIT_SECONDS, PROGRAMS, WHENS
-from lab.commands.suites.table import batches, parse, usual
+from lab.commands.suites.table import batches, usual
 from lab.commands.suites.build import Suites, make_suites
+from lab.guest.batch import parse
 from lab.guest.guest import Guest
 from lab.guest.session import Session
 

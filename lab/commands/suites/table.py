@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.guest.report import read_wire
-
 # By the guest's clock; none of them takes half of it
 LIMIT_SECONDS = 1800
 # In which a guest runs all of them
@@ -145,26 +143,3 @@ def batches(programs: list[Program]) -> list[list[Program]]:
 def script(batch: list[Program]) -> str:
     """As the guest's lab/payload/guest/suites.c reads it."""
     return "".join(f"{program} {program.command}\n" for program in batch)
-
-
-@dataclass(frozen=True)
-class Said:
-    """What came of a program in a guest, once."""
-
-    status: int
-    seconds: int
-    text: str
-
-
-def parse(text: str) -> dict[str, Said]:
-    """The report of a batch, by the names of its programs."""
-    wire = read_wire(text)
-    names = [key.removeprefix("status.") for key in wire.values if "status." in key]
-    return {
-        name: Said(
-            int(wire.values[f"status.{name}"]),
-            int(wire.values.get(f"seconds.{name}", "0")),
-            wire.said.get(name, ""),
-        )
-        for name in names
-    }

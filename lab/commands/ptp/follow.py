@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Guests without a network, in which chrony or phc2sys follows the clock of the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+from lab.base.common import say
+from lab.checks.followers import (
+    CHRONY_POLLS,
+    CHRONY_STEPPED,
+    PHC2SYS_POLLS,
+    Sample,
+    check_chrony_steps,
+    check_followed,
+    check_stayed,
+    polls_until_right,
+    read_chrony,
+    read_phc2sys,
+    tool_offset,
+)
+from lab.guest.batch import Said, parse
+from lab.guest.guest import Guest
+from lab.guest.phc import set_forward
+
+# By how many seconds dom0's clock is set
+STEP = 5
+# By how much less than that xen-clock may see it off in the end
+CLOSE = 0.5
+
+
+class Follower:
+    """A guest in which one of lab/payload/ptp/ does what it is told."""
+
+    def __init__(self, guest: Guest, script: str) -> None:
+        self.guest = guest
+        self.problems: list[str] = []
+        self._script = script
+        self._number = 0
+
+    def begin(self, order: str) -> None:
+        self._number += 1
+        self._order = f"{self._number} {self._script}-{order}"
+        self.guest.phase(f"run {self._order}")
+
+    def end(self) -> str:
+        """What it printed."""
+        self.guest.wait_state(f"ran {self._order}")
+        number, name = self._order.split()
+        said: Said = parse(self.guest.report())[name]
+        path = f"{self.guest.name}-{number}-{name}.txt"
+        self.guest.host.run.path(path).write_text(said.text)
+        if said.status:
+            self.problem(name, [f"status {said.status}: {said.text.strip()}"])
+        return said.text
+
+    def do(self, order: str) -> str:
+        self.begin(order)
+        return self.end()
+
+    def problem(self, when: str, found: list[str]) -> None:
+        self.problems += [f"{when}: {text}" for text in found]
+
+
+def told(samples: list[Sample]) -> str:
+    worst = max((abs(sample.offset) for sample in samples), default=0.0)
+    return f"{len(samples)} measurements, {worst * 1e6:.0f} us at most"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A program that follows: what it has measured, and how soon it must be right."""
+
+    samples: Callable[[str], list[Sample]]
+    polls: int
+    # What else is wrong, by what it printed and how often it may have stepped
+    check: Callable[[str, int], list[str]]
+
+
+def _lives(follower: Follower, kind: Kind) -> None:
+    """dom0's clock is set, first while the guest runs, then while it is saved."""
+    guest = follower.guest
+    # At its boot the guest's clock may be off as well
+    steps = follower.do("start").count(CHRONY_STEPPED) + 1
+    follower.begin("step")
+    set_forward(guest.host, STEP)
+    text = follower.end()
+    samples = kind.samples(text)
+    say(f"ptp: {guest.name}: right again after {polls_until_right(samples)} polls")
+    found = check_followed(samples, kind.polls) + kind.check(text, steps)
+    follower.problem("dom0's clock was set", found)
+    guest.save()
+    set_forward(guest.host, STEP)
+    guest.restore()
+    text = follower.do("stay")
+    samples = kind.samples(text)
+    say(f"ptp: {guest.name}: restored: {told(samples)}")
+    found = check_stayed(samples) + kind.check(text, steps)
+    follower.problem("restored", found)
+    guest.shutdown()
+
+
+def _check_chrony(text: str, steps: int) -> list[str]:
+    offset = tool_offset(text)
+    problems = check_chrony_steps(text, steps)
+    if offset is None or abs(offset) > CLOSE:
+        problems.append(f"xen-clock says that the guest is {offset} s ahead")
+    return problems
+
+
+def run_chrony(guest: Guest) -> list[str]:
+    follower = Follower(guest, "chrony")
+    _lives(follower, Kind(read_chrony, CHRONY_POLLS, _check_chrony))
+    return follower.problems
+
+
+def run_linuxptp(guest: Guest) -> list[str]:
+    follower = Follower(guest, "linuxptp")
+    text = follower.do("ctl")
+    for words in ("clock time is", "offset from CLOCK_REALTIME is"):
+        if words not in text:
+            follower.problem("phc_ctl", [f"it has not said '{words}'"])
+    _lives(follower, Kind(read_phc2sys, PHC2SYS_POLLS, lambda _, __: []))
+    return follower.problems
