@@ -37,7 +37,7 @@ LETTERS = [TOP / f"series/cover-letter.{part}" for part in PARTS]
 RULE = re.compile(r'\] = \{\s*"([\w-]+)", XEN_TSC_(\w+),\s*"([^"]+)"')
 RULE_BEGINS = re.compile(r"^\t\[\w+\] = \{", re.M)
 ATTRIBUTE = re.compile(r"^\t&(\w+)_attr\.attr,$", re.M)
-PRINT = re.compile(r'\b(?:pr_(?:info|warn)|pr_fmt)\("([^"]+)\\n"')
+PRINT = re.compile(r'\bpr_(?:info|warn)\("([^"]+)\\n"')
 REASON = re.compile(r'\bscnprintf\(text, size, "([^"]+)"')
 PREFIX = re.compile(r'#define pr_fmt\(fmt\) "([^"]*)" fmt')
 DUE_TO = re.compile(r'mark_tsc_unstable\("([^"]+)"\)')

@@ -208,12 +208,9 @@ void xen_tsc_unused(void)
 	if (!xen_tsc_is_settled)
 		return;
 
-	/*
-	 * The core blames the BIOS if the clock was stable, so say this first. All other
-	 * CPUs are stopped here, and must not wait for a console.
-	 */
+	/* The core blames the BIOS if the clock was stable, so say this first */
 	if (sched_clock_stable())
-		printk_deferred(KERN_INFO pr_fmt("sched_clock: marking unstable, as the xen clocksource is used\n"));
+		pr_info("sched_clock: marking unstable, as the xen clocksource is used\n");
 	clear_sched_clock_stable();
 }
 

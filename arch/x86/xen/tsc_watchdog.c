@@ -27,6 +27,7 @@
  */
 #define pr_fmt(fmt) "xen: " fmt
 
+#include <linux/clocksource.h>
 #include <linux/cpufeature.h>
 #include <linux/math64.h>
 #include <linux/nmi.h>
@@ -39,7 +40,6 @@
 #include <linux/time64.h>
 #include <linux/workqueue.h>
 
-#include <asm/clocksource.h>
 #include <asm/current.h>
 #include <asm/msr.h>
 #include <asm/tsc.h>

@@ -8,12 +8,13 @@
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+
+#include <linux/types.h>
 
 /* docs/specs/libxc-migration-stream.pandoc */
 #define HEADER_BYTES		40	/* of the image, and of the domain */
@@ -25,22 +26,22 @@
 #define TSC_OFFSET		1008	/* in struct hvm_hw_cpu */
 
 struct record {
-	uint32_t type;
-	uint32_t length;
-	uint8_t body[];
+	__u32 type;
+	__u32 length;
+	__u8 body[];
 };
 
 struct entry {
-	uint16_t code;
-	uint16_t instance;
-	uint32_t length;
-	uint8_t body[];
+	__u16 code;
+	__u16 instance;
+	__u32 length;
+	__u8 body[];
 };
 
 static void move(struct record *record, unsigned int vcpu, long long cycles)
 {
-	uint8_t *at = record->body;
-	uint64_t tsc;
+	__u8 *at = record->body;
+	__u64 tsc;
 
 	while (at + sizeof(struct entry) <= record->body + record->length) {
 		struct entry *entry = (struct entry *)at;
@@ -60,12 +61,12 @@ static void move(struct record *record, unsigned int vcpu, long long cycles)
 
 int main(int argc, char **argv)
 {
-	static const uint8_t marker[] = {
+	static const __u8 marker[] = {
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'X', 'E', 'N', 'F'
 	};
 	struct record *record;
 	struct stat status;
-	uint8_t *image, *at;
+	__u8 *image, *at;
 	int file;
 
 	if (argc != 4)
@@ -81,7 +82,7 @@ int main(int argc, char **argv)
 	if (!at)
 		errx(1, "%s: this is not a saved guest", argv[1]);
 	for (at += HEADER_BYTES; at + sizeof(*record) < image + status.st_size;
-	     at = record->body + (((uint64_t)record->length + 7) & ~7ULL)) {
+	     at = record->body + (((__u64)record->length + 7) & ~7ULL)) {
 		record = (struct record *)at;
 		if (record->type == RECORD_HVM_CONTEXT) {
 			move(record, strtoul(argv[2], NULL, 0), strtoll(argv[3], NULL, 0));
