@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -110,15 +111,22 @@ def test_who_needs_a_device_model(kind: str, wanted: bool) -> None:
 @pytest.mark.parametrize(
     ("kind", "lines"),
     [
-        ("hvm", ['type = "hvm"', "memory = 64", 'vga = "none"']),
+        ("hvm", ['type = "hvm"', 'ramdisk = "/run/small.cpio.gz"', 'vga = "none"']),
         ("pvshim", ['type = "pvh"', f"memory = {64 + SHIM_MIB}", "pvshim = 1"]),
     ],
 )
 def test_xls_configuration(tmp_path: Path, kind: str, lines: list[str]) -> None:
     run = SimpleNamespace(add=lambda *_: None, path=lambda name: tmp_path / name)
     host: Any = SimpleNamespace(run=run, spec=HOSTS["untrusted"])
-    configure(host, GuestSpec("g", kind=kind), Path("6.12/bzImage"), Path("cpio"))
+    stored = tmp_path / "stored.cpio.gz"
+    stored.write_bytes(gzip.compress(bytes(10_000), compresslevel=0))
+    configure(host, GuestSpec("g", kind=kind), Path("6.12/bzImage"), stored)
     assert set(lines) <= set((tmp_path / "g.cfg").read_text().splitlines())
+    small = tmp_path / "small.cpio.gz"
+    assert small.exists() == (kind == "hvm")
+    if small.exists():
+        assert small.stat().st_size < 100
+        assert gzip.decompress(small.read_bytes()) == bytes(10_000)
 
 
 def test_a_guest_of_the_shim() -> None:
