@@ -184,12 +184,13 @@ def expect(
 
 
 def expect_dom0(host: HostSpec) -> Expectation:
-    """A PV dom0 runs in the default mode, and does what it does without the series.
+    """dom0 runs in the default mode, and does what it does without the series.
 
-    Its TSC is never emulated.  It prefers the TSC and checks it, which on a busy
-    machine may end in any clocksource.
+    The TSC of a PV dom0 is never emulated.  It prefers the TSC and checks it, which on
+    a busy machine may end in any clocksource.
     """
-    leaf = LeafExpectation(mode=0, emulated=False, host_reliable=host.tsc_reliable)
+    emulated = host.pvh_dom0 and not host.tsc_reliable
+    leaf = LeafExpectation(0, emulated, host.tsc_reliable)
     rule = rule_of(leaf, itsc=False)
     return Expectation(
         verdict=RULES[rule],

@@ -6,15 +6,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lab.checks.policy import NAMES_TSC, Expectation
+from lab.checks.policy import NAMES_TSC, Expectation, expect_dom0
 from lab.checks.sysfs import MODES
+from lab.config import HostSpec
 from lab.guest.report import Report
-
-# A dom0 in mode default: what its kernel makes of the host's TSC
-DOM0 = {
-    "untrusted": ("unverified", "unreliable-host"),
-    "trusted": ("reliable", "native"),
-}
 
 
 def names_tsc(report: Report) -> bool:
@@ -70,12 +65,14 @@ def check_forecast(said: dict[str, Any], report: Report, *, patched: bool) -> li
     ]
 
 
-def check_dom0(text: str, host: str, by: str) -> list[str]:
+def check_dom0(text: str, host: HostSpec, by: str) -> list[str]:
     """The same for dom0: xen-clock's document against what is right there."""
     said = json.loads(text)
+    expected = expect_dom0(host)
     names = ("verdict", "rule", "by")
     seen = (said["domain"], *(said["verdict"][name] for name in names))
-    wanted = ("PV dom0", *DOM0[host], by)
+    domain = "PVH dom0" if host.pvh_dom0 else "PV dom0"
+    wanted = (domain, expected.verdict, expected.rule, by)
     return [] if seen == wanted else [f"xen-clock: {seen}, expected {wanted}: {text}"]
 
 

@@ -167,14 +167,6 @@ class Report:
         }
         return passed["boottime"] - passed["monotonic"]
 
-    @property
-    def kept_waiting(self) -> int:
-        """For how long a vCPU's tasks did not run at most (ns), by CLOCK_MONOTONIC.
-
-        That does not count a suspend, but what the kernel does before and after.
-        """
-        return max(steps.jump for steps in self.steps("monotonic").values())
-
     # The sleepers
 
     @property

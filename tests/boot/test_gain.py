@@ -13,7 +13,7 @@ import pytest
 
 from lab.checks import policy
 from tests import specs
-from lab.config import GuestSpec
+from lab.config import HOSTS, GuestSpec
 from tests.lives import Lives
 from lab.guest.report import READINGS, Report
 from lab.checks.kselftest import check_selftest
@@ -92,7 +92,7 @@ def test_the_series_decides_so(session: Lives, old: GuestSpec, new: GuestSpec) -
 
 def test_dom0_foresees_it(session: Lives) -> None:
     told = session.host().must("xen-clock --json")
-    problems = check_dom0(told, "untrusted", "policy")
+    problems = check_dom0(told, HOSTS["untrusted"], "policy")
     assert not problems, "\n".join(problems)
 
 

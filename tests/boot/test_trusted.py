@@ -100,7 +100,7 @@ def test_the_series_decides_what_xen_clock_foresees(trusted: Lives, slow: Host) 
     old = trusted.of(OLD_MOVED, Move(slow)).report
     problems = check_foresight(old, trusted.of(NATIVE).report)
     told = trusted.host().must("xen-clock --json")
-    problems += check_dom0(told, TRUSTED.name, "policy")
+    problems += check_dom0(told, TRUSTED, "policy")
     assert not problems, "\n".join(problems)
 
 

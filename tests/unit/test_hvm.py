@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import pytest
 
 from lab.base.common import LabError
 from lab.checks.all import Slept, seen_in_shim
-from lab.checks.hvm import check_emulated, check_rtc
+from lab.checks.hvm import RtcReading, check_emulated, check_rtc, check_rtc_time
 from lab.commands.matrix.table import cells
 from lab.base.select import select
 from lab.config import HOSTS, XENS, GuestSpec
@@ -28,6 +29,15 @@ from lab.images.initramfs import Images
 IMAGES = Images(Path("xen"), Path("dom0"), Path("guest"))
 
 
+DAY = 1_700_000_000
+
+
+def reading(rtc: int, early: float = 0.25, late: float = 0.5) -> str:
+    """Seconds after that day, as the agent reports them."""
+    clock = (int((DAY + seconds) * 1e9) for seconds in (early, late))
+    return " ".join(map(str, (DAY + rtc, *clock)))
+
+
 def clocks(**wrong: str) -> Report:
     """Of a guest in which all is right but that."""
     return Report(
@@ -35,7 +45,7 @@ def clocks(**wrong: str) -> Report:
             f"{when}.{key}": wrong.get(f"{key}_{when}", value)
             for when in ("before", "after")
             for key, value in (
-                ("rtc", "1700000000 1700000001"),
+                ("rtc", reading(0)),
                 ("available", "tsc xen hpet acpi_pm"),
                 ("clocksource", "tsc"),
             )
@@ -47,9 +57,13 @@ def clocks(**wrong: str) -> Report:
     ("wrong", "problems"),
     [
         ({}, 0),
-        ({"rtc_after": "1700000000 1700003600"}, 2),
-        ({"rtc_before": "1700003600 1700000000"}, 2),
-        ({"rtc_after": "1700000030 1700000000"}, 1),
+        # The steps of two reads, and what timekeeping makes up for
+        ({"rtc_after": reading(3)}, 0),
+        ({"rtc_after": reading(5)}, 1),
+        ({"rtc_after": reading(-5)}, 1),
+        ({"rtc_before": reading(3600)}, 1),
+        # It took the guest ten seconds to read it
+        ({"rtc_after": reading(8, 0.25, 10.0)}, 0),
         ({"available_after": "xen hpet"}, 1),
         ({"clocksource_after": "hpet"}, 1),
         ({"clocksource_before": "acpi_pm"}, 1),
@@ -58,6 +72,14 @@ def clocks(**wrong: str) -> Report:
 def test_the_checks(wrong: dict[str, str], problems: int) -> None:
     report = clocks(**wrong)
     assert len([*check_rtc(report), *check_emulated(report)]) == problems
+
+
+@pytest.mark.parametrize(
+    ("rtc", "problems"), [(-3, 1), (-2, 0), (0, 0), (2, 0), (3, 1), (3600, 1)]
+)
+def test_the_rtcs_time(rtc: int, problems: int) -> None:
+    """dom0 has the first half of a second of that day."""
+    assert len(check_rtc_time(RtcReading.of_words(reading(rtc)))) == problems
 
 
 def test_a_device_model_without_firmware(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,15 +111,22 @@ def test_who_needs_a_device_model(kind: str, wanted: bool) -> None:
 @pytest.mark.parametrize(
     ("kind", "lines"),
     [
-        ("hvm", ['type = "hvm"', "memory = 64", 'vga = "none"']),
+        ("hvm", ['type = "hvm"', 'ramdisk = "/run/small.cpio.gz"', 'vga = "none"']),
         ("pvshim", ['type = "pvh"', f"memory = {64 + SHIM_MIB}", "pvshim = 1"]),
     ],
 )
 def test_xls_configuration(tmp_path: Path, kind: str, lines: list[str]) -> None:
     run = SimpleNamespace(add=lambda *_: None, path=lambda name: tmp_path / name)
     host: Any = SimpleNamespace(run=run, spec=HOSTS["untrusted"])
-    configure(host, GuestSpec("g", kind=kind), Path("6.12/bzImage"), Path("cpio"))
+    stored = tmp_path / "stored.cpio.gz"
+    stored.write_bytes(gzip.compress(bytes(10_000), compresslevel=0))
+    configure(host, GuestSpec("g", kind=kind), Path("6.12/bzImage"), stored)
     assert set(lines) <= set((tmp_path / "g.cfg").read_text().splitlines())
+    small = tmp_path / "small.cpio.gz"
+    assert small.exists() == (kind == "hvm")
+    if small.exists():
+        assert small.stat().st_size < 100
+        assert gzip.decompress(small.read_bytes()) == bytes(10_000)
 
 
 def test_a_guest_of_the_shim() -> None:

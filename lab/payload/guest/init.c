@@ -22,6 +22,7 @@
  *   tsc VCPU USEC	moved		has moved the TSC of this vCPU by so much
  *   phc N		phc N		has read the PTP clock: data/phc says what
  *   reads USEC		reading		its readers of that pause so long after each look
+ *   rtc N		rtc N		has read the RTC: data/rtc says what
  *   run WHEN BATCH	ran WHEN BATCH	others' programs have run, and sends what they said;
  *			running N	up to then it says so now and then
  *   finish		done		has looked again, and shows its report
@@ -130,7 +131,7 @@ static void choose(const char *clocksource)
 static void measure(void)
 {
 	report_facts("before");
-	report_rtc("before");
+	rtc_report("before");
 	report_programs("before");
 	report_costs();
 	readers_start();
@@ -234,7 +235,7 @@ static void finish(void)
 	periodic_report();
 	phc_report();
 	report_facts("after");
-	report_rtc("after");
+	rtc_report("after");
 	report_programs("after");
 	report_kmsg();
 	trace_report();
@@ -283,6 +284,8 @@ int main(void)
 			phc_read(number);
 		else if (sscanf(phase, "reads %u", &number) == 1)
 			phc_pause(number);
+		else if (sscanf(phase, "rtc %u", &number) == 1)
+			rtc_read(number);
 		else if (sscanf(phase, "run %31s %31s", when, name) == 2)
 			run_batch(when, name);
 		else if (!strcmp(phase, "watch"))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The RTC of an HVM guest, which its device model or Xen emulates */
+/* The RTC of an HVM guest, which Xen emulates; other guests have none */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -53,8 +54,8 @@ static __s64 read_rtc(void)
 	int seconds;
 
 	if (!(status & STATUS_B_24_HOURS))
-		die("the RTC has hours of two halves of a day");
-	/* It may change between two registers: then look again */
+		die("the RTC counts twelve hours");
+	/* It can change between two registers: then look again */
 	do {
 		while (read_register(RTC_STATUS_A) & STATUS_A_UPDATING)
 			;
@@ -70,17 +71,41 @@ static __s64 read_rtc(void)
 	return timegm(&tm);
 }
 
-/* What the RTC says, and CLOCK_REALTIME, in seconds; other guests have no RTC */
-void report_rtc(const char *when)
+/* The RTC, in seconds, and CLOCK_REALTIME before and after that, in ns */
+static bool look(char text[64])
 {
+	__s64 early, rtc;
 	char kind[16];
 
 	if (!read_line("/sys/hypervisor/guest_type", kind, sizeof(kind)) ||
 	    strcmp(kind, "HVM"))
-		return;
+		return false;
 	if (ports < 0)
 		ports = open("/dev/port", O_RDWR);
 	if (ports < 0)
 		die("cannot open /dev/port: %s", strerror(errno));
-	say("%s.rtc %lld %lld", when, read_rtc(), read_clock(CLOCK_REALTIME) / 1000000000);
+	early = read_clock(CLOCK_REALTIME);
+	rtc = read_rtc();
+	snprintf(text, 64, "%lld %lld %lld", rtc, early, read_clock(CLOCK_REALTIME));
+	return true;
+}
+
+void rtc_report(const char *when)
+{
+	char text[64];
+
+	if (look(text))
+		say("%s.rtc %s", when, text);
+}
+
+/* The same in data/rtc */
+void rtc_read(unsigned int number)
+{
+	char text[64], state[32];
+
+	if (!look(text))
+		die("this guest has no RTC");
+	xenbus_write("data/rtc", text, strlen(text));
+	snprintf(state, sizeof(state), "rtc %u", number);
+	set_state(state);
 }

@@ -53,9 +53,6 @@ void report_facts(const char *when);
 void report_kmsg(void);
 void wait_evaluated(void);
 
-/* rtc.c */
-void report_rtc(const char *when);
-
 /* cost.c */
 void report_costs(void);
 
@@ -145,6 +142,10 @@ void move_tsc(unsigned int cpu, int usec);
 void phc_read(unsigned int number);
 void phc_pause(unsigned int usec);
 void phc_report(void);
+
+/* rtc.c: the RTC of an HVM guest */
+void rtc_report(const char *when);
+void rtc_read(unsigned int number);
 
 /* init.c */
 void mount_or_die(const char *type, const char *where);
