@@ -19,7 +19,8 @@ from lab.base.kmsg import Tick
 
 # One for which we wait is given up before its machine, so that others get their turn
 GUEST_QUIET_LIMIT = 120.0
-# The firmware of an HVM guest says nothing while it reads the kernel
+# The firmware of an HVM guest says nothing while it reads the kernel, before the guest is
+UP = "'up'"
 FIRMWARE_QUIET_LIMIT = 200.0
 
 # A busy guest has been in its kernel up to 35 times in a row
@@ -101,7 +102,7 @@ class Guest:
     def _poll(self, goal: str) -> None:
         self.host.poll()
         self._check_log()
-        firmware = self.spec.kind == "hvm"
+        firmware = self.spec.kind == "hvm" and goal == UP
         limit = FIRMWARE_QUIET_LIMIT if firmware else GUEST_QUIET_LIMIT
         if self.host.quiet > limit:
             where = where_it_is(self.host, self.domid, self.vcpus, self.log)
