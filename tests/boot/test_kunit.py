@@ -15,7 +15,7 @@ from tests.tree import KERNEL, TREE, run
 SUITES = {
     "xen_tsc_policy": 214,
     "xen_tsc_reevaluate": 52,
-    "xen_tsc_skew": 35,
+    "xen_tsc_skew": 36,
     "xen_sched_clock": 28,
     "ptp_xen": 10,
 }
