@@ -158,7 +158,7 @@ static void test_frequency(struct kunit *test)
 	} cases[] = {
 		{ 0, true, true },
 		{ 1000, true, true },		{ -1000, true, true },
-		{ 1010, false, true },		{ -1010, false, true },
+		{ 1130, false, true },		{ -1130, false, true },
 		{ 50000, false, true },		{ -50000, false, true },
 		{ 52000, false, false },	{ -52000, false, false },
 		{ 500000, false, false },	{ -500000, false, false },
