@@ -135,12 +135,8 @@ static void __init xen_tsc_trust(void)
 	setup_force_cpu_cap(X86_FEATURE_CONSTANT_TSC);
 
 	/* dom0 keeps the clocksource watchdog, and only prefers the TSC */
-	if (xen_initial_domain())
-		return;
-
-	setup_force_cpu_cap(X86_FEATURE_TSC_RELIABLE);
-	if (xen_tsc_decision.guaranteed)
-		xen_tsc_watchdog_tighten();
+	if (!xen_initial_domain())
+		setup_force_cpu_cap(X86_FEATURE_TSC_RELIABLE);
 }
 
 /**
@@ -166,8 +162,10 @@ void __init xen_tsc_init(void)
 		xen_tsc_describe(&xen_tsc_decision, &facts, text, sizeof(text)));
 
 	if (xen_tsc_request == XEN_TSC_OFF)
-		xen_tsc_watchdog_disable();
-	else if (xen_tsc_decision.verdict == XEN_TSC_RELIABLE)
+		return;
+
+	xen_tsc_watchdog_init(xen_tsc_decision.guaranteed);
+	if (xen_tsc_decision.verdict == XEN_TSC_RELIABLE)
 		xen_tsc_trust();
 	else if (xen_tsc_decision.verdict == XEN_TSC_UNSTABLE && !xen_initial_domain())
 		mark_tsc_unstable("Xen guaranteeing nothing");

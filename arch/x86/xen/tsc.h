@@ -13,7 +13,7 @@ bool xen_clocksource_is_used(void);
 bool xen_clocksource_yields(void);
 
 /* tsc_watchdog.c */
-void __init xen_tsc_watchdog_init(void);
+void __init xen_tsc_watchdog_init(bool guaranteed);
 bool __init xen_sched_clock_can_use_tsc(void);
 bool xen_tsc_watchdog_read(u64 *ns);
 void xen_tsc_watchdog(void);
@@ -23,8 +23,6 @@ void xen_tsc_demote(const struct xen_tsc_sample *now, u64 value, const char *rea
 		    s64 skew);
 bool xen_tsc_demotion(char *text, size_t size);
 void xen_tsc_queue_report(void);
-void __init xen_tsc_watchdog_disable(void);
-void __init xen_tsc_watchdog_tighten(void);
 
 /* tsc.c */
 extern struct xen_tsc_decision xen_tsc_decision;

@@ -85,7 +85,7 @@ static const struct xen_tsc_tolerance xen_tsc_tight = {
 	.drift_shift	= 13,
 };
 
-/* Nothing is watched without one, as where Xen's timers are not used */
+/* Nothing is watched without one: where Xen's timers are not used, and if asked for */
 static const struct xen_tsc_tolerance *xen_tsc_tolerance __read_mostly;
 
 /* What all samples are compared with; serialized by the lock, read without it */
@@ -244,32 +244,13 @@ static bool xen_tsc_is_watched(void)
 
 /**
  * xen_tsc_watchdog_init - watch the TSC, where it is used
+ * @guaranteed: expect what Xen guarantees
  *
  * Context: early boot.
  */
-void __init xen_tsc_watchdog_init(void)
+void __init xen_tsc_watchdog_init(bool guaranteed)
 {
-	xen_tsc_tolerance = &xen_tsc_loose;
-}
-
-/**
- * xen_tsc_watchdog_disable - do not check the TSC, as xen_tsc_reliable=off asks for
- *
- * Context: boot.
- */
-void __init xen_tsc_watchdog_disable(void)
-{
-	xen_tsc_tolerance = NULL;
-}
-
-/**
- * xen_tsc_watchdog_tighten - expect what Xen guarantees
- *
- * Context: boot.
- */
-void __init xen_tsc_watchdog_tighten(void)
-{
-	xen_tsc_tolerance = &xen_tsc_tight;
+	xen_tsc_tolerance = guaranteed ? &xen_tsc_tight : &xen_tsc_loose;
 }
 
 /**
