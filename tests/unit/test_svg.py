@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as xml
 
-from lab.base.svg import Line, Plot, Scale, draw
+from lab.base.svg import Line, Plot, Scale, chart, draw
 
 NAME = "{http://www.w3.org/2000/svg}"
 RIGHT = Line("right", "#00ff00", [(-8.0, -8.0), (0.0, 0.0), (0.0, 0.0), (20.1, 20.1)])
@@ -19,7 +19,7 @@ def test_points() -> None:
         for line in root.iter(f"{NAME}polyline")
     ]
     # The scale ends with the steps of the grid around -8 and 23.3
-    plot = Plot(Scale(-10, 25))
+    plot = Plot(Scale(-10, 25), Scale(-10, 25))
     for course, line in zip(courses, (RIGHT, SLOW), strict=True):
         assert course == [(plot.x(real), plot.y(own)) for real, own in line.points]
     assert len(list(root.iter(f"{NAME}circle"))) == 8
@@ -45,3 +45,32 @@ def test_all_is_inside() -> None:
     for dot in root.iter(f"{NAME}circle"):
         assert 0 < float(dot.attrib["cx"]) < width
         assert 0 < float(dot.attrib["cy"]) < height
+
+
+def test_chart() -> None:
+    """Each axis has its own scale, that of the values from zero, and all is inside."""
+    lines = [
+        Line("flat", "#00ff00", [(1, 11.0), (2, 11.5), (64, 11.2)]),
+        Line("steep", "#ff0000", [(1, 32.0), (2, 107.0), (64, 2300.0)]),
+    ]
+    root = xml.fromstring(chart(lines, "A title", "threads", "ns"))
+    width, height = (float(root.attrib[name]) for name in ("width", "height"))
+    plot = Plot(Scale(0, 70, 10), Scale(0, 2500, 500))
+    for line, course in zip(lines, root.iter(f"{NAME}polyline"), strict=True):
+        drawn = [
+            tuple(map(float, p.split(","))) for p in course.attrib["points"].split()
+        ]
+        assert drawn == [(plot.x(x), plot.y(y)) for x, y in line.points]
+        assert all(0 < x < width and 0 < y < height for x, y in drawn)
+    for text in root.iter(f"{NAME}text"):
+        if "transform" not in text.attrib:
+            assert 0 < float(text.attrib["y"]) < height
+    words = [text.text or "" for text in root.iter(f"{NAME}text")]
+    assert {"A title", "threads", "ns", "0", "70", "2500"} <= set(words)
+    assert all(any(line.name in word for word in words) for line in lines)
+
+
+def test_chart_of_one_point() -> None:
+    """A machine with one CPU has no more."""
+    root = xml.fromstring(chart([Line("one", "#000000", [(1, 0.5)])], "t", "x", "y"))
+    assert len(list(root.iter(f"{NAME}circle"))) == 1
