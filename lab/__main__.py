@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Callable
 
 from lab.base import common
-from lab.commands import bench, boot, check, debug, fuzz, mutants, plot, prove, ship
-from lab.commands import soak
+from lab.commands import boot, check, debug, fuzz, mutants, plot, prove, ship, soak
+from lab.commands.bench import run as bench
 from lab.commands.bisect import run as bisect
 from lab.commands.matrix import join, run as matrix
 from lab.commands.options import Parser

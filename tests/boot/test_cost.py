@@ -14,7 +14,7 @@ from typing import Callable, Iterator
 
 import pytest
 
-from lab.commands.bench import (
+from lab.commands.bench.guests import (
     CASES,
     EMULATED,
     OLD,

@@ -7,16 +7,14 @@ an ordinary one, which is emulated and busy: those are no measure of hardware.
 
 from __future__ import annotations
 
-import argparse
 import re
 from typing import Callable
 
 from lab.guest.session import Session
 from lab.base.common import say
-from lab.config import COST, COUNTED, GuestSpec
+from lab.config import COST, COUNTED, GuestSpec, Settings
 from lab.base.kmsg import Record
 from lab.images.kernel import build_probes, script
-from lab.commands import options
 
 ON = f"{COST} xen_tsc_reliable=on"
 TSC = GuestSpec("cost-tsc", "native", ON, probe=True)
@@ -60,15 +58,8 @@ def row(name: str, costs: dict[str, float]) -> str:
     return f"  {name:36}{values}"
 
 
-def arguments(parser: options.Parser) -> None:
-    options.add_kernel(parser)
-    options.add_xen(parser)
-    options.add_host(parser)
-    options.add_verbose(parser)
-
-
-def main(args: argparse.Namespace) -> int:
-    settings = options.settings_of(args)
+def measure(settings: Settings) -> list[str]:
+    """Boot the guests, and return the two tables."""
     script("setup", "check")
     build_probes(settings.kernel)
     tell: Callable[[str], None] = lambda text: say(f"bench: {text}")
@@ -82,5 +73,4 @@ def main(args: argparse.Namespace) -> int:
                 measured = Measured(session, case)
                 costs = measured.cycles if host is COUNTED else measured.ns
                 lines.append(row(name, costs))
-    print("\n".join(lines))
-    return 0
+    return lines
