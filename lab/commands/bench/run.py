@@ -2,7 +2,8 @@
 """Measures what a read of sched_clock costs, in the kernel itself.
 
 In instructions on a host where only they take time, Xen's included; and in ns on
-an ordinary one, which is emulated and busy: those are no measure of hardware.
+an ordinary one, which is emulated and busy: those are no measure of hardware. With
+--native the functions alone, in a program on the CPU of this machine.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import argparse
 
 from lab.commands import options
-from lab.commands.bench import guests
+from lab.commands.bench import guests, native
 
 
 def arguments(parser: options.Parser) -> None:
@@ -18,8 +19,15 @@ def arguments(parser: options.Parser) -> None:
     options.add_xen(parser)
     options.add_host(parser)
     options.add_verbose(parser)
+    parser.add_argument(
+        "--native",
+        action="store_true",
+        help="boot nothing: in ns on this machine's CPU, with one thread and with more",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
-    print("\n".join(guests.measure(options.settings_of(args))))
+    settings = options.settings_of(args)
+    measure = native.measure if args.native else guests.measure
+    print("\n".join(measure(settings)))
     return 0
