@@ -98,9 +98,19 @@ def tree_of(kernel: str) -> Path:
     return BUILD / kernel / "linux"
 
 
+def source_of(kernel: str, path: str) -> str:
+    file = tree_of(kernel) / path
+    if not file.exists():
+        raise LabError(
+            f"there is no {file.relative_to(TOP)}",
+            hint=f"Unpack the source of the kernel with: scripts/kernel {kernel} tree",
+        )
+    return file.read_text()
+
+
 def refuses_image(kernel: str) -> str:
     """Why a guest cannot read an image of itself while its swap is on; else nothing."""
-    text = (tree_of(kernel) / "kernel/power/swap.c").read_text()
+    text = source_of(kernel, "kernel/power/swap.c")
     if re.search(r"if \(snapshot_test\)\s+mode \|= FMODE_EXCL;", text):
         return f"Linux {kernel} reads an image only from a swap that nobody else uses"
     return ""
@@ -108,7 +118,7 @@ def refuses_image(kernel: str) -> str:
 
 def refuses_kasan(kernel: str) -> str:
     """Why a PVH guest cannot boot with KASAN; else nothing."""
-    text = (tree_of(kernel) / "arch/x86/platform/pvh/Makefile").read_text()
+    text = source_of(kernel, "arch/x86/platform/pvh/Makefile")
     if "KASAN_SANITIZE := n" in text:
         return ""
     return f"Linux {kernel} uses KASAN's shadow in PVH guests before there is one"
