@@ -61,5 +61,11 @@ def read(guest: Guest, number: int, when: str = "") -> Reading:
     return Reading(when, early, late, *map(int, text.split()))
 
 
+def time_of(host: Host) -> int:
+    """What dom0 takes for the time, in seconds."""
+    return int(host.must("date +%s"))
+
+
 def set_forward(host: Host, seconds: int) -> None:
+    """By so many seconds, or back."""
     host.must(f"date -s @$(($(date +%s) + {seconds}))")

@@ -19,10 +19,12 @@ from lab.checks.followers import (
     read_chrony,
     read_phc2sys,
     tool_offset,
+    wrong,
 )
 from lab.guest.batch import Said, parse
 from lab.guest.guest import Guest
-from lab.guest.phc import set_forward
+from lab.guest.phc import set_forward, time_of
+from lab.host.host import Host
 
 # By how many seconds dom0's clock is set
 STEP = 5
@@ -78,8 +80,9 @@ class Kind:
     check: Callable[[str, int], list[str]]
 
 
-def _lives(follower: Follower, kind: Kind) -> None:
-    """dom0's clock is set, first while the guest runs, then while it is saved."""
+def _lives(follower: Follower, kind: Kind, away: Host) -> None:
+    """dom0's clock is set, first while the guest runs, then while it is saved; and the
+    guest is moved to a host whose clock is not set."""
     guest = follower.guest
     # At its boot the guest's clock may be off as well
     steps = follower.do("start").count(CHRONY_STEPPED) + 1
@@ -98,7 +101,26 @@ def _lives(follower: Follower, kind: Kind) -> None:
     say(f"ptp: {guest.name}: restored: {told(samples)}")
     found = check_stayed(samples) + kind.check(text, steps)
     follower.problem("restored", found)
+    _move(follower, kind, away, steps + 1)
     guest.shutdown()
+
+
+def _move(follower: Follower, kind: Kind, away: Host, steps: int) -> None:
+    """To a host whose clock is apart; it may have followed before it is asked."""
+    guest = follower.guest
+    guest.save(share=True)
+    apart = time_of(guest.host) - time_of(away) - STEP
+    set_forward(away, apart)
+    guest.move_to(away)
+    text = follower.do("step")
+    samples = kind.samples(text)
+    say(f"ptp: {guest.name}: moved: {told(samples)}, then right")
+    found = kind.check(text, steps)
+    if wrong(samples):
+        found += check_followed(samples, kind.polls)
+    else:
+        found += check_stayed(samples)
+    follower.problem("moved", found)
 
 
 def _check_chrony(text: str, steps: int) -> list[str]:
@@ -109,17 +131,17 @@ def _check_chrony(text: str, steps: int) -> list[str]:
     return problems
 
 
-def run_chrony(guest: Guest) -> list[str]:
+def run_chrony(guest: Guest, away: Host) -> list[str]:
     follower = Follower(guest, "chrony")
-    _lives(follower, Kind(read_chrony, CHRONY_POLLS, _check_chrony))
+    _lives(follower, Kind(read_chrony, CHRONY_POLLS, _check_chrony), away)
     return follower.problems
 
 
-def run_linuxptp(guest: Guest) -> list[str]:
+def run_linuxptp(guest: Guest, away: Host) -> list[str]:
     follower = Follower(guest, "linuxptp")
     text = follower.do("ctl")
     for words in ("clock time is", "offset from CLOCK_REALTIME is"):
         if words not in text:
             follower.problem("phc_ctl", [f"it has not said '{words}'"])
-    _lives(follower, Kind(read_phc2sys, PHC2SYS_POLLS, lambda _, __: []))
+    _lives(follower, Kind(read_phc2sys, PHC2SYS_POLLS, lambda _, __: []), away)
     return follower.problems

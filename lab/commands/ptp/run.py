@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from dataclasses import dataclass, replace
 from typing import Callable
@@ -17,6 +18,7 @@ from lab.commands.ptp.reads import run_reads
 from lab.config import Settings
 from lab.guest.guest import Guest
 from lab.guest.session import Session
+from lab.host.host import Host
 from lab.images.initramfs import make_images
 from lab.images.kernel import build_both, script
 
@@ -29,8 +31,9 @@ class Case:
     """What is done with a guest, which is off in the end; it returns what was wrong."""
 
     name: str
-    run: Callable[[Guest, argparse.Namespace], list[str]]
-    # The guest has chrony and linuxptp; of others the dom0 has the series
+    run: Callable[[Guest, Host, argparse.Namespace], list[str]]
+    # The guest has chrony and linuxptp, and is moved to another host in the end; of the
+    # other guests the dom0 has the series
     follows: bool = False
     cmdline: str = ""
 
@@ -39,11 +42,11 @@ class Case:
 
 
 CASES = (
-    Case("chrony", lambda guest, _: run_chrony(guest), follows=True),
-    Case("linuxptp", lambda guest, _: run_linuxptp(guest), follows=True),
-    Case("reads", lambda guest, args: run_reads(guest, args.reads, args.restores)),
+    Case("chrony", lambda guest, away, _: run_chrony(guest, away), follows=True),
+    Case("linuxptp", lambda guest, away, _: run_linuxptp(guest, away), follows=True),
+    Case("reads", lambda guest, _, args: run_reads(guest, args.reads, args.restores)),
     # Its own clock, too, is read from the pvclock
-    Case("interval", lambda guest, _: run_interval(guest), cmdline=PVCLOCK),
+    Case("interval", lambda guest, _, __: run_interval(guest), cmdline=PVCLOCK),
 )
 
 
@@ -79,11 +82,18 @@ def run_case(case: Case, settings: Settings, args: argparse.Namespace) -> list[s
     spec = settings.spec(case.name, memory=memory)
     host = replace(settings.host, series=not case.follows)
     try:
-        with Session("ptp", settings, options.tell("ptp"), host, images) as session:
-            guest = session.guest(spec)
+        with contextlib.ExitStack() as stack:
+            sessions = [
+                stack.enter_context(
+                    Session(name, settings, options.tell("ptp"), host, images)
+                )
+                for name in (["ptp", "ptp-away"] if case.follows else ["ptp"])
+            ]
+            away = sessions[-1].host(spec.kind)
+            guest = sessions[0].guest(spec)
             guest.create()
             guest.wait_state("up")
-            problems = case.run(guest, args)
+            problems = case.run(guest, away, args)
             say(f"ptp: everything is in {guest.host.run.directory}")
     except LabError as error:
         problems = [str(error)]
