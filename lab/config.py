@@ -76,6 +76,8 @@ class HostSpec:
     pvh_dom0: bool = False
     # dom0 has a device model and firmware, which PV and PVH guests do without
     device_model: bool = False
+    # Of the machine, in MiB, half of which dom0 has
+    memory: int = 2048
     # More of its CPU than lab/host/qemu_args.py says of all
     cpu: str = ""
 
@@ -145,8 +147,9 @@ class Settings:
     cmdline: str = ""
     # The name of an error that the kernel with the series has
     mutant: str = ""
-    # What it checks of itself: "debug", or "kasan"
-    checks: str = ""
+    # What else it can do: check itself ("debug", "kasan"), or run Debian's user space
+    # from a disk ("debian"), which those without the series have to do as well
+    variant: str = ""
 
     @property
     def patched(self) -> Path:
@@ -170,7 +173,8 @@ class Settings:
     def image(self, *, patched: bool = True, probe: bool = False) -> Path:
         """One of the kernels that scripts/kernel builds."""
         words = [*([] if patched else ["none"]), *(["probe"] * probe)]
-        words = [self.checks] * (self.checks != "" and patched) + words
+        if patched or self.variant == "debian":
+            words = [self.variant] * (self.variant != "") + words
         mutant = self.mutant if patched else ""
         names = [self.kernel, *words, *([mutant] if mutant else [])]
         image = BUILD / "-".join(names) / "bzImage"
@@ -203,6 +207,8 @@ class GuestSpec:
     memory: int = 64
     # It has a connection to dom0
     network: bool = False
+    # The disk of dom0 that it has, and boots from, instead of the lab's initramfs
+    disk: str = ""
     # Another Linux than that of the settings
     linux: str = ""
     vcpus: int = 2

@@ -120,7 +120,7 @@ def tell(text: str) -> None:
 
 def run(settings: Settings, checks: Checks) -> tuple[int, int]:
     """How many guests had nothing to report, and of how many."""
-    settings = replace(settings, checks=checks.name)
+    settings = replace(settings, variant=checks.name)
     clean = 0
     with contextlib.ExitStack() as stack:
         session = stack.enter_context(Session(checks.name, settings, tell, checks.host))

@@ -291,7 +291,7 @@ class Report:
 
     @property
     def run_init(self) -> float:
-        return self.stamp("^Run /init as init process")
+        return self.stamp("^Run /(sbin/)?init as init process")
 
     @property
     def calibrated(self) -> float:

@@ -28,6 +28,9 @@ HVM = (
 # To look for serial ports takes such a guest seconds, as dom0 has to answer
 NO_PORTS = "8250.nr_uarts=0"
 
+# Of a guest that has a disk
+ROOT = " root=/dev/xvda rw"
+
 # What the shim needs for itself
 SHIM_MIB = 192
 
@@ -60,21 +63,25 @@ def configure(host: Host, spec: GuestSpec, kernel: Path, initramfs: Path) -> str
     """
     image = f"bzImage-{kernel.parent.name}"
     host.run.add(kernel, image)
-    ramdisk = put_initramfs(host, spec, initramfs)
+    ramdisk = "" if spec.disk else put_initramfs(host, spec, initramfs)
     kind, memory = spec.kind, spec.memory
     if kind == "pvshim":
         kind, memory = "pvh", memory + SHIM_MIB
     words = {"pv": "", "hvm": f"{LPJ} {NO_PORTS}"}.get(spec.kind, LPJ)
+    words += ROOT * (spec.disk != "")
     extra = f"console=hvc0 {words} {spec.cmdline}"
     config = [
         f'name = "{spec.name}"',
         f'type = "{kind}"',
         f'kernel = "/run/{image}"',
-        f'ramdisk = "/run/{ramdisk}"',
         f'extra = "{" ".join(extra.split())}"',
         f"memory = {memory}",
         f"vcpus = {spec.vcpus}",
     ]
+    if spec.disk:
+        config.append(f'disk = ["phy:{spec.disk},xvda,w"]')
+    else:
+        config.append(f'ramdisk = "/run/{ramdisk}"')
     if spec.kind == "pvshim":
         config.append("pvshim = 1")
     if spec.kind == "hvm":
@@ -86,4 +93,4 @@ def configure(host: Host, spec: GuestSpec, kernel: Path, initramfs: Path) -> str
     if spec.tsc_mode:
         config.append(f'tsc_mode = "{spec.tsc_mode}"')
     host.run.path(f"{spec.name}.cfg").write_text("\n".join(config) + "\n")
-    return " && ".join(TAKE.format(file) for file in (image, ramdisk))
+    return " && ".join(TAKE.format(file) for file in (image, ramdisk) if file)

@@ -69,6 +69,16 @@ def network_card(spec: HostSpec) -> list[str]:
     return ["-netdev", f"dgram,id=cable,{ends}", "-device", card]
 
 
+def disks(images: Images) -> list[str]:
+    """Two machines may have the same one, as long as only one of them uses it."""
+    words = []
+    for number, path in enumerate(images.disks):
+        drive = f"if=none,id=disk{number},format=raw,file={path},file.locking=off"
+        device = f"virtio-blk-pci,drive=disk{number},vectors=0"
+        words += ["-drive", drive, "-device", device]
+    return words
+
+
 def remapper(spec: HostSpec) -> list[str]:
     """The IOMMU that Xen wants for a PVH dom0, which knows no machine addresses."""
     return ["-device", "amd-iommu"] if spec.pvh_dom0 else []
@@ -87,13 +97,14 @@ def qemu_command(
         *("setpriv", "--pdeathsig", "KILL", "--", *pinned(spec)),
         "qemu-system-x86_64",
         *accelerator(spec),
-        *("-smp", str(spec.cpus), "-m", "2048", "-machine", "q35"),
+        *("-smp", str(spec.cpus), "-m", str(spec.memory), "-machine", "q35"),
         *("-cpu", cpu + f",{INVARIANT_TSC}" * spec.tsc_reliable),
         *("-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"),
         *("-kernel", str(images.xen)),
         "-append",
         "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all "
-        "dom0_mem=1024M dom0_max_vcpus=2 sched=credit" + " dom0=pvh" * spec.pvh_dom0,
+        f"dom0_mem={spec.memory // 2}M dom0_max_vcpus=2 sched=credit"
+        + " dom0=pvh" * spec.pvh_dom0,
         *("-initrd", f"{dom0},{images.dom0}"),
         *("-serial", "file:console.log", "-serial", "stdio"),
         *("-fsdev", "local,id=share,path=.,security_model=none"),
@@ -101,5 +112,6 @@ def qemu_command(
         *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
         *remapper(spec),
         *network_card(spec),
+        *disks(images),
         *debugger(spec),
     ]

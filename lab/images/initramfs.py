@@ -23,7 +23,10 @@ IMAGES = LAB / "images"
 PAYLOAD = TOP / "lab" / "payload"
 ARCHIVER = TOP / "lab" / "base" / "cpio.py"
 DOM0_SOURCES = sorted((PAYLOAD / "dom0").glob("*.c"))
-DOM0_SCRIPTS = {"init": "init", "etc/xen/scripts/vif": "vif"}
+HOTPLUG = "etc/xen/scripts"
+DOM0_SCRIPTS = {"init": "init"} | {
+    f"{HOTPLUG}/{name}": name for name in ("block", "vif")
+}
 TOOL = TOP / "tools" / "xen-clock"
 TOOL_SOURCES = [TOOL / "Makefile", *sorted(TOOL.rglob("*.[ch]"))]
 TOOL_SOURCES += sorted((TOP / "arch/x86/xen").glob("tsc_policy.[ch]"))
@@ -42,6 +45,8 @@ class Images:
     xen: Path
     dom0: Path
     guest: Path
+    # Of dom0's disks, which it can lend to guests
+    disks: tuple[str, ...] = ()
 
     @property
     def symbols(self) -> Path:

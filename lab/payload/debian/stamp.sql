@@ -1,0 +1,1 @@
+insert into stamp (at) values (clock_timestamp());
