@@ -12,6 +12,7 @@ from lab.base import common
 from lab.commands import boot, check, debug, fuzz, mutants, plot, prove, ship, soak
 from lab.commands.bench import run as bench
 from lab.commands.bisect import run as bisect
+from lab.commands.distro import run as distro
 from lab.commands.matrix import join, run as matrix
 from lab.commands.options import Parser
 from lab.commands.ptp import run as ptp
@@ -34,6 +35,7 @@ COMMANDS = {
     "report": Command(join.__doc__, join.arguments, join.main),
     "suites": Command(suites.__doc__, suites.arguments, suites.main),
     "debug": Command(debug.__doc__, debug.arguments, debug.main),
+    "distro": Command(distro.__doc__, distro.arguments, distro.main),
     "soak": Command(soak.__doc__, soak.arguments, soak.main),
     "ptp": Command(ptp.__doc__, ptp.arguments, ptp.main),
     "mutants": Command(mutants.__doc__, mutants.arguments, mutants.main),

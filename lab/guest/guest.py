@@ -45,6 +45,8 @@ class Guest:
         self.domid = -1
         # When it was unpaused last, in seconds by dom0's clock
         self.unpaused = 0.0
+        # What the guest has reported already, and does not again
+        self.reported = ""
         self._gone = -1
         self.log = Log(host.run.path(f"guest-{self.name}.log"))
         self._console_start = len(host.console.lines)

@@ -106,6 +106,13 @@ class Move(Scenario):
         tick(guest, TICKS)
 
 
+def create_aged(guest: Guest, *, restarts: bool = False) -> None:
+    """With a TSC that is old enough to go back without a wrap."""
+    guest.create(paused=True, restarts=restarts)
+    shift_vtsc(guest.host, guest.domid, -TSC_AGE)
+    guest.unpause()
+
+
 @dataclass(frozen=True)
 class Jump(Scenario):
     """The TSC jumps by so many ns while the guest is paused, which learns nothing of it."""
@@ -115,10 +122,7 @@ class Jump(Scenario):
     idle: bool = False  # its readers read once in a while only
 
     def create(self, guest: Guest) -> None:
-        """With a TSC that is old enough to go back without a wrap."""
-        guest.create(paused=True)
-        shift_vtsc(guest.host, guest.domid, -TSC_AGE)
-        guest.unpause()
+        create_aged(guest)
 
     def move(self, guest: Guest) -> None:
         """While it sleeps for the second time."""
@@ -246,7 +250,7 @@ def finish(guest: Guest) -> tuple[Outside, Report]:
     guest.phase("finish")
     guest.wait_state("done")
     outside = guest.outside()
-    text = guest.report()
+    text = guest.reported + guest.report()
     guest.host.run.path(f"{guest.name}.report").write_text(text)
     guest.shutdown()
     return outside, parse(text)

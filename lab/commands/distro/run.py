@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Boots Debian in guests, and asks its programs what becomes of their time.
+
+In each case a guest without the series and one with it live the same life, one after
+the other: systemd, chrony, PostgreSQL, Redis and Prometheus' node exporter, as Debian
+packages them, from a disk in dom0. None of them has a network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lab.base.common import LabError, need_space, say
+from lab.checks.all import Findings, Slept, check_guest, check_series, problems_of
+from lab.checks.programs import check_alert, check_programs, summary
+from lab.commands import options
+from lab.config import HOSTS, GuestSpec, HostSpec, Settings
+from lab.guest.lifecycle import pause, save
+from lab.guest.programs import PAUSE_USEC, Alerted, Programs
+from lab.guest.scenario import Jump, Life, Move, Scenario
+from lab.guest.session import Session
+from lab.images.initramfs import Images, make_images
+from lab.images.kernel import build_all, script
+from lab.images.userland import MIB, make_userland
+
+MEMORY = 512
+HOST_MEMORY = 4096
+# What vendors advise
+ADVISED = "clocksource=tsc tsc=reliable"
+# The TSC goes back by so much while the guest is paused
+JUMP_NS = -15_000_000_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of guest, its mode, and what happens to it."""
+
+    name: str
+    kind: str
+    what: str
+    tsc_mode: str = ""
+    # The guest without the series is booted as vendors advise
+    advised: bool = False
+    # Why the guest with the series demotes the TSC, as a regular expression
+    demoted: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+CASES = (
+    Case("pv-save", "pv", "save"),
+    Case("pvh-save", "pvh", "save"),
+    Case("hvm-save", "hvm", "save"),
+    Case("pv-pause", "pv", "pause"),
+    Case("pv-jump", "pv", "jump", advised=True, demoted="moved apart by"),
+    Case("pv-alert", "pv", "alert"),
+    Case("pv-native-save", "pv", "save", "native"),
+    Case("pv-move-1ghz", "pv", "move"),
+)
+SLEPT = {"save": Slept(1, 1), "move": Slept(1, 1)}
+
+
+def arguments(parser: options.Parser) -> None:
+    options.add_selection(parser, "cases")
+    options.add_kernel(parser)
+    options.add_xen(parser)
+    options.add_no_build(parser)
+    options.add_verbose(parser)
+
+
+def scenario_of(case: Case, away: Session | None) -> Scenario:
+    if case.what in ("jump", "alert"):
+        return Jump(JUMP_NS, idle=True)
+    if case.what == "move":
+        assert away is not None
+        return Move(away.host(case.kind), pause=PAUSE_USEC)
+    return save if case.what == "save" else pause
+
+
+def spec_of(case: Case, *, patched: bool) -> GuestSpec:
+    return GuestSpec(
+        case.name if patched else f"old-{case.name}",
+        case.tsc_mode,
+        ADVISED if case.advised and not patched else "",
+        patched=patched,
+        kind=case.kind,
+        memory=MEMORY,
+        disk="/dev/vdb" if patched else "/dev/vda",
+    )
+
+
+def findings(case: Case, spec: GuestSpec, life: Life, said: dict[str, str]) -> Findings:
+    """What each check has to say."""
+    if case.what == "alert":
+        return check_alert(said)
+    slept = SLEPT.get(case.what, Slept())
+    found = check_guest(spec, life, slept)
+    found |= check_programs(said["begin"], said["end"], follows=spec.patched)
+    if spec.patched:
+        host = HOSTS["untrusted"].for_guests(spec.kind)
+        found |= check_series(spec, life, host, slept, demoted=case.demoted)
+    return found
+
+
+def run_guest(
+    case: Case, home: Session, away: Session | None, *, patched: bool
+) -> list[str]:
+    """What is wrong with it."""
+    spec = spec_of(case, patched=patched)
+    kind = Alerted if case.what == "alert" else Programs
+    programs = kind(scenario_of(case, away))
+    try:
+        life = home.run(spec, programs)
+        if "end" in programs.said:
+            for line in summary(programs.said["begin"], programs.said["end"]):
+                say(f"distro: {spec}: {line}")
+        return problems_of(findings(case, spec, life, programs.said))
+    except LabError as error:
+        return [str(error)]
+
+
+def copies(image: Path, stack: contextlib.ExitStack) -> tuple[str, ...]:
+    """Disks for two guests, which vanish with this process, however it ends."""
+    need_space(image.parent, 2 * MIB)
+    paths = []
+    for _ in range(2):
+        file = stack.enter_context(tempfile.TemporaryFile(dir=image.parent))
+        with image.open("rb") as source:
+            shutil.copyfileobj(source, file, 1 << 20)
+        file.flush()
+        paths.append(f"/proc/{os.getpid()}/fd/{file.fileno()}")
+    return tuple(paths)
+
+
+def run_case(case: Case, settings: Settings, images: Images, image: Path) -> int:
+    """How many of its guests are not as they should be; those without may be."""
+    start = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        images = replace(images, disks=copies(image, stack))
+
+        def session(spec: HostSpec) -> Session:
+            spec = replace(spec, memory=HOST_MEMORY)
+            name = f"distro-{spec.name}"
+            return stack.enter_context(
+                Session(name, settings, options.tell("distro"), spec, images)
+            )
+
+        home = session(HOSTS["untrusted"])
+        away = session(HOSTS["1ghz"]) if case.what == "move" else None
+        # There is nothing that it could raise an alert for
+        alone = case.what == "alert"
+        old = [] if alone else run_guest(case, home, away, patched=False)
+        new = run_guest(case, home, away, patched=True)
+    say(f"distro: {case}: {time.monotonic() - start:.0f} s")
+    for text in old:
+        say(f"distro: {case}: without the series: {text}")
+    for text in new:
+        say(f"distro: {case}: not as it should be: {text}")
+    return len(new)
+
+
+def main(args: argparse.Namespace) -> int:
+    settings = replace(options.settings_of(args), variant="debian")
+    cases = options.selected(args, list(CASES))
+    if args.list:
+        return 0
+    if not args.no_build:
+        script("setup", "distro")
+        build_all(settings.kernel, "debian none", "debian")
+    images = make_images(settings.xen, settings.kernel)
+    image = make_userland("bookworm", settings.kernel)
+    wrong = [run_case(case, settings, images, image) for case in cases]
+    options.tell("distro")("FAIL" if any(wrong) else "PASS")
+    return 1 if any(wrong) else 0
