@@ -177,6 +177,8 @@ class Watched(Scenario):
 
 # Ticks, which take longer than the kernel keeps a sample to compare others with
 COMPARED = 6
+# And longer than it waits for the core to take the TSC, which is ten seconds
+SETTLED = 6
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,12 @@ class RestoreApart(Scenario):
         guest.move_saved_tsc(guest.vcpus - 1, self.seconds * khz * 1000)
         guest.restore()
         tick(guest, COMPARED)
+
+
+@Steps
+def settle(guest: Guest) -> None:
+    """For longer than the kernel waits for the core to take the TSC."""
+    tick(guest, SETTLED)
 
 
 @Steps

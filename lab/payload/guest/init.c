@@ -31,6 +31,9 @@
  *
  * Between two of these the lab may save it, restore it, pause it, and change
  * the host below it.
+ *
+ * choose=NAME on the kernel's command line, which the kernel hands on to its init, has it
+ * choose that clocksource before all else.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -255,6 +258,8 @@ int main(void)
 	mount_or_die("debugfs", "/sys/kernel/debug");
 	kmsg = open("/dev/kmsg", O_WRONLY);
 
+	if (getenv("choose"))
+		write_file(CURRENT_CLOCKSOURCE, getenv("choose"));
 	cpuid_init();
 	xenbus_open();
 	xenbus_watch("data/phase");
