@@ -151,6 +151,25 @@ class Jump(Scenario):
 
 
 @dataclass(frozen=True)
+class Unstable(Scenario):
+    """Something in the kernel marks the TSC unstable, and ticks later it jumps."""
+
+    jump: Jump
+
+    def create(self, guest: Guest) -> None:
+        self.jump.create(guest)
+
+    def run(self, guest: Guest) -> None:
+        guest.phase("unstable")
+        guest.wait_state("marked unstable")
+        # No order is the same as the one before
+        guest.phase(f"tick {TICKS - 1}")
+        self.jump.move(guest)
+        guest.wait_ticks(TICKS)
+        tick(guest, TICKS)
+
+
+@dataclass(frozen=True)
 class Traced(Scenario):
     """ftrace records the kernel's log, by this clock ("-": the kernel's choice)."""
 

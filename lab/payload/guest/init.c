@@ -11,6 +11,7 @@
  *   pause USEC		pausing		its readers pause after each look
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
+ *   unstable		marked unstable	had the lab's probes mark the TSC unstable
  *   online N		plugging	leaves xenstore alone until it has so many vCPUs
  *			online N	has them, its readers on each
  *   connect OWN PEER PORT	connected	has a TCP connection, the address OWN is its own
@@ -129,6 +130,13 @@ static void choose(const char *clocksource)
 {
 	write_file(CURRENT_CLOCKSOURCE, clocksource);
 	set_state("chosen");
+}
+
+/* As anything in the kernel can */
+static void mark_unstable(void)
+{
+	write_file("/sys/module/xen_probe/parameters/unstable", "1");
+	set_state("marked unstable");
 }
 
 static void measure(void)
@@ -293,6 +301,8 @@ int main(void)
 			rtc_read(number);
 		else if (sscanf(phase, "run %31s %31s", when, name) == 2)
 			run_batch(when, name);
+		else if (!strcmp(phase, "unstable"))
+			mark_unstable();
 		else if (!strcmp(phase, "watch"))
 			watch();
 		else if (!strcmp(phase, "functions"))
