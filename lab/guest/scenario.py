@@ -155,6 +155,25 @@ class Jump(Scenario):
 
 
 @dataclass(frozen=True)
+class Unstable(Scenario):
+    """Something in the kernel marks the TSC unstable, and ticks later it jumps."""
+
+    jump: Jump
+
+    def create(self, guest: Guest) -> None:
+        self.jump.create(guest)
+
+    def run(self, guest: Guest) -> None:
+        guest.phase("unstable")
+        guest.wait_state("marked unstable")
+        # No order is the same as the one before
+        guest.phase(f"tick {TICKS - 1}")
+        self.jump.move(guest)
+        guest.wait_ticks(TICKS)
+        tick(guest, TICKS)
+
+
+@dataclass(frozen=True)
 class Traced(Scenario):
     """ftrace records the kernel's log, by this clock ("-": the kernel's choice)."""
 
@@ -181,6 +200,8 @@ class Watched(Scenario):
 
 # Ticks, which take longer than the kernel keeps a sample to compare others with
 COMPARED = 6
+# And longer than it waits for the core to take the TSC, which is ten seconds
+SETTLED = 6
 
 
 @dataclass(frozen=True)
@@ -215,6 +236,12 @@ class RestoreApart(Scenario):
         guest.move_saved_tsc(guest.vcpus - 1, self.seconds * khz * 1000)
         guest.restore()
         tick(guest, COMPARED)
+
+
+@Steps
+def settle(guest: Guest) -> None:
+    """For longer than the kernel waits for the core to take the TSC."""
+    tick(guest, SETTLED)
 
 
 @Steps

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from lab.checks import (
@@ -14,8 +16,9 @@ from lab.checks import (
 )
 from lab.config import GuestSpec
 from lab.guest.session import explain
+from tests.boot.test_window import BELOW_ZERO_USEC
 from tests.lives import Lives
-from lab.guest.scenario import Choose, Jump, Life
+from lab.guest.scenario import Choose, Jump, Life, Traced, Unstable
 from tests.tree import repeat_test
 
 SECOND = 1_000_000_000
@@ -37,6 +40,7 @@ NO_WATCHDOGS = "nosoftlockup rcupdate.rcu_cpu_stall_suppress=1"
 VENDORS = "clocksource=tsc tsc=reliable"
 # What the kernel says when the xen clocksource is chosen after boot
 MARKING = "xen: sched_clock: marking unstable, as the xen clocksource is used"
+OTHERS_MARK = "tsc: Marking TSC unstable due to the lab's probe"
 
 
 def check(case: GuestSpec, life: Life, problems: list[str]) -> None:
@@ -133,4 +137,24 @@ def test_another_clocksource_by_hand(older: Lives) -> None:
     ours, cores = (report.grep(text) for text in (MARKING, demotion.CORE_BLAMES))
     if not ours or not cores or ours[0].sequence > cores[0].sequence:
         problems.append(f"'{MARKING}' is not said before the core speaks")
+    check(case, life, problems)
+
+
+def test_a_tsc_that_others_mark_unstable(older: Lives) -> None:
+    """sched_clock leaves it at the next tick, so that a jump later moves no clock."""
+    case = GuestSpec("marked-by-others", probe=True)
+    # Further back than the guest is old: the trace would have stamps below zero
+    life = older.of(case, Traced("local", Unstable(Jump(-300 * SECOND))))
+    report = life.report
+    problems = [
+        *demotion.check_after_demotion(report),
+        *(f"the watchdog has demoted it: {line.record}" for line in report.demotions),
+    ]
+    marked = report.grep(f"{OTHERS_MARK}|{MARKING}|{demotion.CORE_BLAMES}")
+    if [bool(re.search(OTHERS_MARK, record.text)) for record in marked[:1]] != [True]:
+        problems.append(f"'{OTHERS_MARK}' is not said first")
+    stamps = [line.usec for line in report.trace]
+    if not stamps or stamps != sorted(stamps) or stamps[-1] > BELOW_ZERO_USEC:
+        problems.append(f"the trace's clock goes backwards: {report.trace}")
+    problems += [str(record) for record in report.grep("clock went backwards")]
     check(case, life, problems)

@@ -23,6 +23,15 @@ MSEC = 1_000_000
 AT_ONCE = GuestSpec("skew", cmdline="xen_tsc_reliable=on", kind="pvh")
 # Each step is one that the watchdog tolerates
 IN_STEPS = GuestSpec("skew-in-steps", kind="pvh")
+# The clocksource, though nobody calls it reliable: not sched_clock, and with one vCPU
+# all of the guest's TSC jumps.  The core's watchdog is not to find it first.
+CLOCKSOURCE = GuestSpec(
+    "jump-clocksource",
+    "native",
+    "clocksource=tsc tsc=nowatchdog",
+    kind="pvh",
+    vcpus=1,
+)
 OLD = GuestSpec("old-skew", "", VENDORS, kind="pvh", patched=False)
 # What Xen made of the TSC of a vCPU that its clock's calibration came between
 YEARS_79 = 79 * 365 * 24 * 3600
@@ -35,6 +44,7 @@ RESTORED = {
 MOVES = {
     AT_ONCE: (Skew(-20_000), (19, 20)),
     IN_STEPS: (Skew(-6_000, 4), (11, 24)),
+    CLOCKSOURCE: (Skew(-2_000_000), (1_990, 2_010)),
 }
 
 

@@ -11,6 +11,7 @@
  *   pause USEC		pausing		its readers pause after each look
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
+ *   unstable		marked unstable	had the lab's probes mark the TSC unstable
  *   online N		plugging	leaves xenstore alone until it has so many vCPUs
  *			online N	has them, its readers on each
  *   connect OWN PEER PORT	connected	has a TCP connection, the address OWN is its own
@@ -31,6 +32,9 @@
  *
  * Between two of these the lab may save it, restore it, pause it, and change
  * the host below it.
+ *
+ * choose=NAME on the kernel's command line, which the kernel hands on to its init, has it
+ * choose that clocksource before all else.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -126,6 +130,13 @@ static void choose(const char *clocksource)
 {
 	write_file(CURRENT_CLOCKSOURCE, clocksource);
 	set_state("chosen");
+}
+
+/* As anything in the kernel can */
+static void mark_unstable(void)
+{
+	write_file("/sys/module/xen_probe/parameters/unstable", "1");
+	set_state("marked unstable");
 }
 
 static void measure(void)
@@ -255,6 +266,8 @@ int main(void)
 	mount_or_die("debugfs", "/sys/kernel/debug");
 	kmsg = open("/dev/kmsg", O_WRONLY);
 
+	if (getenv("choose"))
+		write_file(CURRENT_CLOCKSOURCE, getenv("choose"));
 	cpuid_init();
 	xenbus_open();
 	xenbus_watch("data/phase");
@@ -288,6 +301,8 @@ int main(void)
 			rtc_read(number);
 		else if (sscanf(phase, "run %31s %31s", when, name) == 2)
 			run_batch(when, name);
+		else if (!strcmp(phase, "unstable"))
+			mark_unstable();
 		else if (!strcmp(phase, "watch"))
 			watch();
 		else if (!strcmp(phase, "functions"))

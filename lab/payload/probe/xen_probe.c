@@ -9,6 +9,7 @@
 #include <linux/cpumask.h>
 #include <linux/irqflags.h>
 #include <linux/math64.h>
+#include <linux/moduleparam.h>
 #include <linux/printk.h>
 #include <linux/sched/clock.h>
 #include <linux/stop_machine.h>
@@ -33,6 +34,15 @@ void xen_probe(const char *where)
 {
 	pr_info("xen probe: %s\n", where);
 }
+
+/* As anything in the kernel can: /sys/module/xen_probe/parameters/unstable */
+static int xen_probe_mark(const char *value, const struct kernel_param *param)
+{
+	mark_tsc_unstable("the lab's probe");
+
+	return 0;
+}
+module_param_call(unstable, xen_probe_mark, NULL, NULL, 0200);
 
 static noinline u64 nothing(void)
 {
