@@ -12,6 +12,7 @@ from lab.base import common
 from lab.commands import bench, boot, check, debug, fuzz, mutants, plot, prove, ship
 from lab.commands import soak
 from lab.commands.bisect import run as bisect
+from lab.commands.kit import merge, run as kit
 from lab.commands.matrix import join, run as matrix
 from lab.commands.options import Parser
 from lab.commands.ptp import run as ptp
@@ -42,6 +43,8 @@ COMMANDS = {
     "fuzz": Command(fuzz.__doc__, fuzz.arguments, fuzz.main),
     "bench": Command(bench.__doc__, bench.arguments, bench.main),
     "plot": Command(plot.__doc__, plot.arguments, plot.main),
+    "kit": Command(kit.__doc__, kit.arguments, kit.main),
+    "kit-report": Command(merge.__doc__, merge.arguments, merge.main),
     "kernel": Command(
         "Builds a kernel for the lab.", ship.kernel_arguments, ship.kernel_main
     ),
