@@ -82,7 +82,7 @@ def test_checkpatch_series(kernel: str, mail: Path) -> None:
 def test_checkpatch_programs() -> None:
     # These are programs, not kernel code: no kernel tree around them.
     names = [f"lab/payload/{name}/*.[ch]" for name in ("guest", "dom0", "fuzz")]
-    files = tracked(*names, "tests/*.[ch]", "tools/*.[ch]")
+    files = tracked(*names, "kit/*.[ch]", "tests/*.[ch]", "tools/*.[ch]")
     silent(TREE / "scripts/checkpatch.pl", "--no-tree", *CHECKPATCH, "-f", *files)
 
 

@@ -57,10 +57,10 @@ def unpack(host: Host, kit: Path) -> str:
 
 def start(host: Host, directory: str, words: str) -> Log:
     """Run it beside whatever else dom0 does; the result is the log of what it says."""
+    host.must("rm -f /share/kit.log /share/kit.status")
     command = f"./run -y -p {PATIENCE} {words} < /dev/null > /share/kit.log 2>&1"
-    host.must(
-        f"cd {directory} && {{ {{ {command}; echo $? > /share/kit.status; }} & }}"
-    )
+    command += " & echo $! > /share/kit.pid; wait $!; echo $? > /share/kit.status"
+    host.must(f"cd {directory} && {{ {{ {command}; }} & }}")
     return Log(host.run.path("kit.log"))
 
 
@@ -113,7 +113,7 @@ def attempt(
 def main(args: argparse.Namespace) -> int:
     settings = Settings(kernel=args.kernel)
     if not args.no_build:
-        script("setup", "boot")
+        script("setup", "boot" if args.attempt else "kernel")
         build_both(settings.kernel)
     say("kit: packing kernels, guests and tools, which takes some seconds")
     kit = make_kit(settings)

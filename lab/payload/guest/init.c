@@ -6,7 +6,7 @@
  *   lab		guest
  *			up		has booted
  *   measure		ready		has measured, its readers run
- *   send			sent		shows what it has measured so far; the rest with "done"
+ *   send			sent		shows what it has measured so far
  *   tick N		tick 0 to N	is two seconds apart, and says its clocks, each
  *					in a node of its own: data/tick/N
  *   pause USEC		pausing		its readers pause after each look
