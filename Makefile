@@ -29,7 +29,7 @@ export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 unexport MAKEFLAGS MAKEOVERRIDES
 LAB = @command -v python3 > /dev/null || scripts/setup python; ./xen-lab
 
-.PHONY: help boot check prove bench kernel series apply deb tool deb-tool clean distclean
+.PHONY: help boot check prove bench kernel kit series apply deb tool deb-tool clean distclean
 
 help:
 	@echo 'The clocks of Xen guests: a Linux patch series, and a lab that boots it under Xen.'
@@ -39,6 +39,7 @@ help:
 	@echo '  make bench      measure what a read of sched_clock costs'
 	@echo '  make prove      prove the policy and the arithmetic for all inputs'
 	@echo '  make kernel     build a kernel for the lab, in build/'
+	@echo '  make kit        pack guests, and a script that runs them on any Xen host, in build/'
 	@echo '  make series     write the patches, for git am, as one diff, and as mails'
 	@echo '  make apply      apply the series to the kernel source in KDIR=; R=1 takes it off'
 	@echo '  make deb        build Debian packages of the kernel, configured by CONFIG='
@@ -51,7 +52,7 @@ help:
 	@echo 'are variables of make, such as KERNEL=, XEN=, HOST_TSC=, GUEST=, TSC_MODE=, CMDLINE=:'
 	@echo '"make boot XEN=4.20" is "./xen-lab boot --xen 4.20".'
 
-boot check prove bench kernel series apply deb:
+boot check prove bench kernel kit series apply deb:
 	$(LAB) $@ $(OPTIONS)
 
 tool:

@@ -12,7 +12,11 @@ from lab.base import common
 from lab.commands import boot, check, debug, fuzz, mutants, plot, prove, ship, soak
 from lab.commands.bench import run as bench
 from lab.commands.bisect import run as bisect
+<<<<<<< HEAD
 from lab.commands.distro import run as distro
+=======
+from lab.commands.kit import merge, run as kit
+>>>>>>> kit
 from lab.commands.matrix import join, run as matrix
 from lab.commands.options import Parser
 from lab.commands.ptp import run as ptp
@@ -44,6 +48,8 @@ COMMANDS = {
     "fuzz": Command(fuzz.__doc__, fuzz.arguments, fuzz.main),
     "bench": Command(bench.__doc__, bench.arguments, bench.main),
     "plot": Command(plot.__doc__, plot.arguments, plot.main),
+    "kit": Command(kit.__doc__, kit.arguments, kit.main),
+    "kit-report": Command(merge.__doc__, merge.arguments, merge.main),
     "kernel": Command(
         "Builds a kernel for the lab.", ship.kernel_arguments, ship.kernel_main
     ),

@@ -84,7 +84,7 @@ def test_checkpatch_programs() -> None:
     names = [f"lab/payload/{name}/*.[ch]" for name in ("guest", "dom0", "fuzz")]
     # But for the stand-ins for macros of the kernel, which have to look like those
     names.append("lab/payload/bench/*.c")
-    files = tracked(*names, "tests/*.[ch]", "tools/*.[ch]")
+    files = tracked(*names, "kit/*.[ch]", "tests/*.[ch]", "tools/*.[ch]")
     silent(TREE / "scripts/checkpatch.pl", "--no-tree", *CHECKPATCH, "-f", *files)
 
 

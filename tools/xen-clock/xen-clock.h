@@ -16,6 +16,7 @@
 #include <linux/time64.h>
 #include <linux/types.h>
 
+#include "json.h"
 #include "tsc_policy.h"
 #include "xen_cpuid.h"
 
@@ -144,23 +145,6 @@ void null_syscall(void);
 void costs_measure(struct costs *costs);
 void costs_print(FILE *file, const struct costs *costs);
 u32 tsc_khz_measure(void);
-
-/* json.c */
-struct json {
-	FILE *file;
-	bool more;			/* the next value needs a comma */
-};
-
-void json_begin(struct json *json, const char *key, char bracket);
-void json_end(struct json *json, char bracket);
-void json_string(struct json *json, const char *key, const char *value);
-void json_bool(struct json *json, const char *key, bool value);
-void json_integer(struct json *json, const char *key, long long value);
-void json_float(struct json *json, const char *key, double value);
-void json_null(struct json *json, const char *key);
-void json_optional(struct json *json, const char *key, const char *value);
-void json_document(struct json *json, bool xen);
-void json_finish(struct json *json);
 
 /* summary.c */
 const char *advice(const struct guest *guest, const struct decision *decision,

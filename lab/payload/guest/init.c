@@ -6,6 +6,7 @@
  *   lab		guest
  *			up		has booted
  *   measure		ready		has measured, its readers run
+ *   send			sent		shows what it has measured so far
  *   tick N		tick 0 to N	is two seconds apart, and says its clocks, each
  *					in a node of its own: data/tick/N
  *   pause USEC		pausing		its readers pause after each look
@@ -150,6 +151,13 @@ static void measure(void)
 	periodic_start();
 	log_line("witness: ready\n");
 	set_state("ready");
+}
+
+/* For the case that it does not live to see its end */
+static void send_early(void)
+{
+	send_report();
+	set_state("sent");
 }
 
 static void pause_readers(unsigned int usec)
@@ -301,8 +309,13 @@ int main(void)
 			rtc_read(number);
 		else if (sscanf(phase, "run %31s %31s", when, name) == 2)
 			run_batch(when, name);
+<<<<<<< HEAD
 		else if (!strcmp(phase, "unstable"))
 			mark_unstable();
+=======
+		else if (!strcmp(phase, "send"))
+			send_early();
+>>>>>>> kit
 		else if (!strcmp(phase, "watch"))
 			watch();
 		else if (!strcmp(phase, "functions"))

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* report.md, for people, and for mails */
+#include "report.h"
+
+static void write_table(const struct table *table, FILE *file)
+{
+	unsigned int i, j;
+
+	fprintf(file, "\n## %s\n\n", table->title);
+	for (i = 0; i < table->rows; i++) {
+		for (j = 0; j < table->columns; j++)
+			fprintf(file, "| %s ", table->cells[i][j]);
+		fputs("|\n", file);
+		for (j = 0; !i && j < table->columns; j++)
+			fputs("|---", file);
+		if (!i)
+			fputs("|\n", file);
+	}
+}
+
+void write_text(const struct results *results, FILE *file)
+{
+	static char notes[MAX_NOTES][NOTE];
+	static struct table table;
+	unsigned int i, n;
+
+	fputs("# The clocks of Xen guests on a host\n", file);
+	host_table(&table, results);
+	write_table(&table, file);
+	cost_table(&table, results);
+	write_table(&table, file);
+	life_table(&table, results);
+	write_table(&table, file);
+	fputs("\n## What was not as it should be\n\n", file);
+	n = notes_of(results, notes);
+	for (i = 0; i < n; i++)
+		fprintf(file, "- %s\n", notes[i]);
+	if (!n)
+		fputs("Nothing was noticed.\n", file);
+}

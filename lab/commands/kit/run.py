@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Makes a kit that runs the guests on any Xen host, and tries it on the lab's.
+
+The kit is build/xen-clock-kit-VERSION.tar.xz. It needs a dom0 with xl, and nothing of
+this repository: its README says how to run it, and Documentation/lab/kit.rst more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from lab.base.common import TOP, LabError, say
+from lab.base.log import Log
+from lab.commands import options
+from lab.commands.kit.build import make_kit
+from lab.commands.kit.merge import read_report, table_of
+from lab.config import TSC_MODES, Settings
+from lab.guest.session import Session
+from lab.host.host import Host
+from lab.images.kernel import build_both, script
+
+KINDS = ("pv", "pvh", "hvm")
+REPORTS = ("report.json", "report.md", "report.html")
+# For a guest at each step: emulated ones are slow, and their firmware is slower
+PATIENCE = 400
+
+
+def arguments(parser: options.Parser) -> None:
+    options.add_kernel(parser)
+    parser.add_argument(
+        "--try",
+        dest="attempt",
+        action="store_true",
+        help="unpack it in dom0 of the lab's hosts as well, and run it there, which "
+        "takes a quarter of an hour; what follows is for this",
+    )
+    options.add_xen(parser)
+    options.add_host(parser)
+    parser.add_argument(
+        "--guest", choices=KINDS, help="guests of this kind only (default: all)"
+    )
+    parser.add_argument(
+        "--tsc-mode", choices=list(TSC_MODES), help="in this mode only (default: all)"
+    )
+    options.add_no_build(parser)
+    options.add_verbose(parser)
+
+
+def unpack(host: Host, kit: Path) -> str:
+    """In dom0, as its user would; the result is the directory there."""
+    host.run.add(kit, kit.name)
+    host.must(f"cd /run && dd if=/share/{kit.name} bs=1M | tar xJ")
+    return f"/run/{kit.name.removesuffix('.tar.xz')}"
+
+
+def start(host: Host, directory: str, words: str) -> Log:
+    """Run it beside whatever else dom0 does; the result is the log of what it says."""
+    host.must("rm -f /share/kit.log /share/kit.status")
+    command = f"./run -y -p {PATIENCE} {words} < /dev/null > /share/kit.log 2>&1"
+    command += " & echo $! > /share/kit.pid; wait $!; echo $? > /share/kit.status"
+    host.must(f"cd {directory} && {{ {{ {command}; }} & }}")
+    return Log(host.run.path("kit.log"))
+
+
+def left_over(host: Host, directory: str) -> list[str]:
+    """What should be gone when it has ended: domains, and files."""
+    domains = host.must("xl list").splitlines()[2:]
+    files = host.must(f"ls -a {directory}").split()
+    return [f"domain {line.split()[0]}" for line in domains] + [
+        f"file {name}" for name in files if name == "work" or name.endswith(".new")
+    ]
+
+
+def run_on(host: Host, kit: Path, words: str) -> Path:
+    """Run it on this host, and say what it says; the result is where its reports are."""
+    directory = unpack(host, kit)
+    log = start(host, directory, words)
+    status = host.run.path("kit.status")
+
+    def ended() -> bool:
+        for line in log.poll():
+            say(f"  {line}")
+        return status.exists() and status.read_text().endswith("\n")
+
+    host.wait(ended)
+    ended()
+    if status.read_text() != "0\n":
+        raise LabError(f"the kit failed with status {status.read_text()}{log.tail()}")
+    names = " ".join(f"{directory}/{name}" for name in REPORTS)
+    host.must(f"cp {names} /share/")
+    left = left_over(host, directory)
+    if left:
+        raise LabError(f"the kit has left {', '.join(left)} in dom0")
+    return host.run.directory
+
+
+def attempt(
+    kit: Path, settings: Settings, kinds: tuple[str, ...], mode: str
+) -> list[Path]:
+    """Each kind of guest has a host of its own, as in all of the lab."""
+    found = []
+    for kind in kinds:
+        start_time = time.monotonic()
+        words = f"-k {kind}" + (f" -m {mode}" if mode else "")
+        with Session("kit", settings, options.tell("kit"), settings.host) as session:
+            found.append(run_on(session.host(kind), kit, words) / "report.json")
+        say(f"kit: {kind}: {time.monotonic() - start_time:.0f} s, {found[-1].parent}")
+    return found
+
+
+def main(args: argparse.Namespace) -> int:
+    settings = Settings(kernel=args.kernel)
+    if not args.no_build:
+        script("setup", "boot" if args.attempt else "kernel")
+        build_both(settings.kernel)
+    say("kit: packing kernels, guests and tools, which takes some seconds")
+    kit = make_kit(settings)
+    say(f"{kit.relative_to(TOP)} is written, {kit.stat().st_size / 1e6:.1f} MB")
+    if not args.attempt:
+        say(
+            "Copy it to dom0 of a Xen host, unpack it with 'tar xf', and run ./run there."
+        )
+        return 0
+    kinds = (args.guest,) if args.guest else KINDS
+    del args.guest
+    settings = options.settings_of(args)
+    found = attempt(kit, settings, kinds, args.tsc_mode or "")
+    say(table_of([read_report(path) for path in found]))
+    return 0

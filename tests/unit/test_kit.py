@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kit: what it refuses, what it leaves, and what it reports."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any, Callable
+from xml.etree import ElementTree
+
+import pytest
+
+from lab.base.common import TOP, LabError
+from lab.commands.kit.build import archive, reporter
+from lab.commands.kit.merge import read_report, table_of
+from lab.guest.report import parse
+from tests.kit_host import KitHost
+from tests.tree import run
+
+SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"]}
+REPORTS = ["report.html", "report.json", "report.md"]
+MODES = ("default", "always_emulate", "native")
+# What xl can be in the middle of
+CHANGING = ("create", "pause", "save", "restore", "migrate")
+Setup = Callable[[KitHost], None]
+
+
+@pytest.fixture(scope="module")
+def program() -> bytes:
+    return reporter()
+
+
+@pytest.fixture(params=SHELLS)
+def host(request: pytest.FixtureRequest, tmp_path: Path, program: bytes) -> KitHost:
+    return KitHost(tmp_path, SHELLS[request.param], program)
+
+
+def not_root(host: KitHost) -> None:
+    host.write("id", "1000\n")
+
+
+def no_xl(host: KitHost) -> None:
+    (host.bin / "xl").unlink()
+
+
+def no_dom0(host: KitHost) -> None:
+    host.write("fails/info", "xl: cannot open /dev/xen/privcmd\n")
+
+
+def no_memory(host: KitHost) -> None:
+    host.set_info(free=199)
+
+
+def no_disk(host: KitHost) -> None:
+    host.write("free", "102399\n")
+
+
+def not_whole(host: KitHost) -> None:
+    (host.kit / "vmlinuz-series").unlink()
+
+
+def noexec(host: KitHost) -> None:
+    (host.kit / "report").chmod(0o644)
+
+
+def domain(name: str) -> Setup:
+    return lambda host: host.write(f"domains/{name}", "5\n")
+
+
+def no_hvm(host: KitHost) -> None:
+    host.set_info(caps="xen-3.0-x86_64")
+
+
+def under_way(host: KitHost) -> None:
+    (host.kit / "work").mkdir()
+
+
+REFUSALS: dict[str, tuple[Setup, str, str]] = {
+    "not-root": (not_root, "", "only root can make domains"),
+    "no-xl": (no_xl, "", "there is no program xl"),
+    "no-dom0": (no_dom0, "", "xl: cannot open /dev/xen/privcmd"),
+    "no-memory": (no_memory, "", "Xen has 199 MiB of memory free, the guests need 200"),
+    "no-disk": (no_disk, "", "has 99 MiB free, a saved guest needs 100 MiB"),
+    "not-whole": (not_whole, "", "the kit lacks vmlinuz-series"),
+    "noexec": (noexec, "", "mounted with noexec"),
+    "domain": (domain("xen-clock-kit"), "", "there is a domain xen-clock-kit already"),
+    "incoming": (
+        domain("xen-clock-kit--incoming"),
+        "",
+        "xl destroy xen-clock-kit--incoming",
+    ),
+    "no-hvm": (no_hvm, "-k hvm", "none of these kinds of guests can run here: hvm"),
+    "under-way": (under_way, "", "another run is under way"),
+    "kind": (no_hvm, "-k arm", "there is no kind of guests 'arm'"),
+    "mode": (no_hvm, "-m fast", "there is no tsc_mode 'fast'"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_refusal(host: KitHost, case: str) -> None:
+    """It says why, and what to do, and has changed nothing."""
+    prepare, words, reason = REFUSALS[case]
+    prepare(host)
+    domains, files = host.domains, host.files
+    status, text = host.run(*words.split(maxsplit=1))
+    assert status == 1 and reason in text, text
+    assert text.endswith("Nothing was changed.\n")
+    assert (host.calls, host.domains, host.files) == ([], domains, files)
+
+
+def test_options(host: KitHost) -> None:
+    status, text = host.run("-h")
+    assert status == 0 and text.startswith("usage: ./run ")
+    status, text = host.run("nonsense")
+    assert status == 2 and "usage: ./run " in text
+    assert host.calls == [] and host.files == []
+
+
+def test_whole_run(host: KitHost) -> None:
+    """Each guest, and nothing is left but the reports."""
+    status, text = host.run()
+    assert status == 0, text
+    assert (host.domains, host.files) == ([], REPORTS)
+    assert "18, one after the other: pv pvh hvm;" in text
+    report = json.loads((host.kit / "report.json").read_text())
+    expected = [
+        (kind, mode, series)
+        for kind in ("pv", "pvh", "hvm")
+        for mode in MODES
+        for series in (False, True)
+    ]
+    guests = report["guests"]
+    found = [(guest["kind"], guest["mode"], guest["series"]) for guest in guests]
+    assert found == expected
+    names = ["boot", "measure", "pause", "save", "migrate", "finish"]
+    for guest in guests:
+        assert guest["steps"] == {name: "done" for name in names}
+        assert guest["problems"] == []
+    assert report["host"]["host.tsc"] == "2596129 kHz, reliable: invariant by CPUID"
+
+
+def test_nothing_else_is_touched(host: KitHost) -> None:
+    """All that xl is asked to change has the kit's own name, or its domid."""
+    domain("neighbour")(host)
+    host.run("-k", "pv", "-m", "default")
+    assert host.domains == ["neighbour"]
+    own = re.compile(r"xen-clock-kit(--\w+)?|[789]")
+    for command, *words in (call.split() for call in host.calls):
+        if command not in ("phase", "create", "restore"):
+            assert any(own.fullmatch(word) for word in words), command
+            assert not {"5", "neighbour"} & set(words)
+
+
+def test_reports_name_nobody(host: KitHost) -> None:
+    host.write("fails/migrate", f"libxl: error: {host.kit}/work/x of hidden failed\n")
+    host.run("-k", "pv", "-m", "default")
+    for name in REPORTS:
+        text = (host.kit / name).read_text()
+        assert str(host.kit) not in text, name
+        assert "hidden" not in text.replace("work/x of hidden failed", ""), name
+
+
+def write(program: bytes, where: Path, text: str) -> dict[str, Any]:
+    """Have the kit's program write the reports of one guest."""
+    path = where / "program"
+    path.write_bytes(program)
+    path.chmod(0o755)
+    (where / "results").write_text(f"cpu A\nguest pvh native series\n{text}")
+    done = run(path, where / "results", where)
+    assert (done.returncode, done.stdout) == (0, "")
+    (guest,) = read_report(where / "report.json")["guests"]
+    assert isinstance(guest, dict)
+    return guest
+
+
+def test_report_is_what_the_lab_reads(program: bytes, tmp_path: Path) -> None:
+    """The two readers of a guest's report, in C and in Python, agree."""
+    text = (TOP / "tests/recorded.report").read_text()
+    expected, found = parse(text), write(program, tmp_path, text)
+    costs = {"clock_gettime": "vdso", "syscall": "syscall", "rdtsc": "rdtsc"}
+    for name, key in costs.items():
+        assert found["ns"][name] == pytest.approx(expected.cost(key), abs=0.001)
+    assert found["boot_seconds"] == pytest.approx(expected.run_init, abs=0.001)
+    for when in ("before", "after"):
+        leaf = expected.time_leaf(when)
+        assert found[when]["clocksource"] == expected.fact(f"{when}.clocksource")
+        assert found[when]["khz"] == leaf.khz
+        assert found[when]["emulated"] == leaf.emulated
+        assert found[when]["host_reliable"] == leaf.host_reliable
+        assert found[when]["incarnation"] == leaf.incarnation
+    assert found["rule"] == expected.verdicts[0]["rule"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            "reader.1.raw 0 0",
+            "reader.1.raw 0 7000000",
+            "CLOCK_MONOTONIC_RAW went backwards by 7 ms",
+        ),
+        (
+            "kmsg 6,27,4120144,",
+            "kmsg 6,27,1120144,",
+            "a time stamp of the kernel's log is 2.91 s before the last",
+        ),
+        ("OOM killer enabled.", "BUG: soft lockup", "BUG: soft lockup"),
+        (
+            "after.itsc 0",
+            "after.sysfs.demotions 1\nafter.sysfs.reason it jumped",
+            "the TSC was demoted: it jumped",
+        ),
+        (
+            "after.itsc 0",
+            "status.xen-clock-watch.after 5",
+            "xen-clock watch saw a clock jump, or run at a wrong speed",
+        ),
+    ],
+)
+def test_problem(
+    program: bytes, tmp_path: Path, old: str, new: str, problem: str
+) -> None:
+    text = (TOP / "tests/recorded.report").read_text()
+    assert text.count(old) == 1
+    guest = write(program, tmp_path, text.replace(old, new))
+    assert guest["problems"] == [problem]
+    told = f"- pvh, native, with the series: {problem}\n"
+    assert told in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize("text", ("", "guest pv\n", "cpu A\n"))
+def test_no_results(program: bytes, tmp_path: Path, text: str) -> None:
+    """It says so, and writes nothing."""
+    path = tmp_path / "program"
+    path.write_bytes(program)
+    path.chmod(0o755)
+    (tmp_path / "results").write_text(text)
+    done = run(path, tmp_path / "results", tmp_path)
+    assert done.returncode == 1 and done.stdout.startswith("report: ")
+    assert sorted(os.listdir(tmp_path)) == ["program", "results"]
+
+
+def test_html(host: KitHost) -> None:
+    """A page of its own, with pictures, that shows what xl says as it is."""
+    host.write("fails/migrate", "<b> is an error & no tag\n")
+    host.run("-k", "pv")
+    page = ElementTree.parse(host.kit / "report.html").getroot()
+    # Two pictures of three modes, with a bar for each kernel
+    assert len(page.findall(".//svg")) == 2
+    assert len(page.findall(".//svg/rect")) == 2 * 3 * 2
+    assert not page.findall(".//script") + page.findall(".//link")
+    notes = [item.text or "" for item in page.findall(".//li")]
+    assert notes == ["pv guests: no migrate, as xl says: <b> is an error & no tag"]
+
+
+def test_without_hvm(host: KitHost) -> None:
+    """The others run."""
+    no_hvm(host)
+    status, text = host.run("-m", "default")
+    assert status == 0 and "Xen cannot run hvm guests here" in text
+    guests = read_report(host.kit / "report.json")["guests"]
+    assert {guest["kind"] for guest in guests} == {"pv"}
+
+
+def test_without_migration(host: KitHost) -> None:
+    """It is tried once for each kind, and all else goes on."""
+    host.write("fails/migrate", "libxl: error: no log of dirty pages\n")
+    status, text = host.run("-k", "pv pvh", "-m", "default")
+    assert status == 0 and "(no migrate)" in text
+    assert len([call for call in host.calls if call.startswith("migrate")]) == 2
+    guests = read_report(host.kit / "report.json")["guests"]
+    outcomes = [guest["steps"]["migrate"] for guest in guests]
+    told = "impossible: libxl: error: no log of dirty pages"
+    assert outcomes == [
+        *(told, "impossible: as for the first pv guest"),
+        *(told, "impossible: as for the first pvh guest"),
+    ]
+    assert all(guest["steps"]["finish"] == "done" for guest in guests)
+
+
+def test_without_device_model(host: KitHost) -> None:
+    """A kind of guests that xl cannot make is given up after the first."""
+    host.write("fails/create", "libxl: error: no device model\n")
+    status, text = host.run("-k", "hvm")
+    assert status == 0 and "Not every guest lived to its end" in text
+    (guest,) = read_report(host.kit / "report.json")["guests"]
+    assert guest["problems"] == ["boot failed: libxl: error: no device model"]
+
+
+def test_guest_that_dies(host: KitHost) -> None:
+    """What it has reported before is kept, and others go on."""
+    host.write("fails/restore", "xl: error: the image is broken\n")
+    status, _ = host.run("-k", "pv", "-m", "default native")
+    assert status == 0 and (host.domains, host.files) == ([], REPORTS)
+    guests = read_report(host.kit / "report.json")["guests"]
+    assert len(guests) == 4
+    for guest in guests:
+        assert guest["problems"] == ["save failed: xl: error: the image is broken"]
+        assert guest["ns"]["clock_gettime"]
+
+
+def test_guest_that_crashes(host: KitHost) -> None:
+    """It is noticed, and not waited for."""
+    host.write("flags", "----c-\n")
+    host.write("first", "\n")
+    host.run("-k", "pv", "-m", "default")
+    for guest in read_report(host.kit / "report.json")["guests"]:
+        told = "failed: the guest ended before it was 'up'"
+        assert guest["steps"] == {"boot": told}
+
+
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        *((command, signal.SIGINT) for command in CHANGING),
+        ("save", signal.SIGTERM),
+        ("save", signal.SIGHUP),
+    ],
+)
+def test_interrupted(host: KitHost, command: str, number: signal.Signals) -> None:
+    """xl ends what it does, and then all is gone."""
+    status, text = host.run_and_stop(command, number)
+    assert status == 130 and "Interrupted" in text
+    assert (host.domains, host.files) == ([], [])
+
+
+def report_of(cpu: str, xen: str, cost: float, clocksource: str) -> dict[str, Any]:
+    def guest(series: bool) -> dict[str, Any]:
+        return {
+            "kind": "pv",
+            "mode": "default",
+            "series": series,
+            "before": {
+                "clocksource": clocksource if series else "xen",
+                "verdict": "reliable" if series else None,
+                "emulated": False,
+            },
+            "ns": {"clock_gettime": cost if series else 10 * cost},
+            "problems": [] if series else ["something"],
+        }
+
+    return {
+        "schema": 1,
+        "host": {"cpu": cpu, "xen": xen},
+        "guests": [guest(False), guest(True)],
+    }
+
+
+def test_merge() -> None:
+    """Hosts with the same CPU and Xen are one row, with the median of their costs."""
+    reports = [
+        report_of("B", "4.17.2", 20, "tsc"),
+        report_of("A", "4.20.0", 30, "tsc"),
+        report_of("A", "4.9.0", 40, "tsc"),
+        report_of("B", "4.17.2", 24, "xen"),
+    ]
+    _, _, *rows = table_of(reports).splitlines()
+    end = "pv | default | native | reliable"
+    assert rows == [
+        f"| A | 4.9.0 | 1 | {end} | xen -> tsc | 400 ns -> 40 ns | 1 | 0 |",
+        f"| A | 4.20.0 | 1 | {end} | xen -> tsc | 300 ns -> 30 ns | 1 | 0 |",
+        f"| B | 4.17.2 | 2 | {end} | xen -> tsc/xen | 220 ns -> 22 ns | 2 | 0 |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "cannot be read: No such file"),
+        ("nonsense", "is no report of a kit"),
+        ("[]", "is no report of a kit"),
+        ('{"schema": 1, "host": {"cpu": "x"}, "guests": []}', "is no report of a kit"),
+        (
+            '{"schema": 2, "host": {"cpu": "x"}, "guests": [{"kind": "pv"}]}',
+            "has schema 2",
+        ),
+    ],
+)
+def test_no_report(tmp_path: Path, text: str | None, reason: str) -> None:
+    path = tmp_path / "report.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(LabError, match=reason):
+        read_report(path)
+
+
+def test_archive() -> None:
+    """It is the same every time, so that its version names it."""
+    files = {"run": b"#!/bin/sh\n", "README": b"text\n"}
+    assert archive("kit", files) == archive("kit", dict(reversed(files.items())))
+    assert os.access(TOP / "kit/run", os.X_OK)
