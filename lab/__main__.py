@@ -12,11 +12,8 @@ from lab.base import common
 from lab.commands import boot, check, debug, fuzz, mutants, plot, prove, ship, soak
 from lab.commands.bench import run as bench
 from lab.commands.bisect import run as bisect
-<<<<<<< HEAD
 from lab.commands.distro import run as distro
-=======
 from lab.commands.kit import merge, run as kit
->>>>>>> kit
 from lab.commands.matrix import join, run as matrix
 from lab.commands.options import Parser
 from lab.commands.ptp import run as ptp

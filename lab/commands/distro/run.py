@@ -30,6 +30,7 @@ from lab.images.initramfs import Images, make_images
 from lab.images.kernel import build_all, script
 from lab.images.userland import MIB, make_userland
 
+UNTRUSTED = HOSTS["untrusted"]
 MEMORY = 512
 HOST_MEMORY = 4096
 # What vendors advise
@@ -50,6 +51,10 @@ class Case:
     advised: bool = False
     # Why the guest with the series demotes the TSC, as a regular expression
     demoted: str = ""
+
+    @property
+    def jumps(self) -> bool:
+        return self.what in ("jump", "alert")
 
     def __str__(self) -> str:
         return self.name
@@ -77,7 +82,7 @@ def arguments(parser: options.Parser) -> None:
 
 
 def scenario_of(case: Case, away: Session | None) -> Scenario:
-    if case.what in ("jump", "alert"):
+    if case.jumps:
         return Jump(JUMP_NS, idle=True)
     if case.what == "move":
         assert away is not None
@@ -105,7 +110,7 @@ def findings(case: Case, spec: GuestSpec, life: Life, said: dict[str, str]) -> F
     found = check_guest(spec, life, slept)
     found |= check_programs(said["begin"], said["end"], follows=spec.patched)
     if spec.patched:
-        host = HOSTS["untrusted"].for_guests(spec.kind)
+        host = UNTRUSTED.for_guests(spec.kind)
         found |= check_series(spec, life, host, slept, demoted=case.demoted)
     return found
 
@@ -153,7 +158,7 @@ def run_case(case: Case, settings: Settings, images: Images, image: Path) -> int
                 Session(name, settings, options.tell("distro"), spec, images)
             )
 
-        home = session(HOSTS["untrusted"])
+        home = session(UNTRUSTED.older() if case.jumps else UNTRUSTED)
         away = session(HOSTS["1ghz"]) if case.what == "move" else None
         # There is nothing that it could raise an alert for
         alone = case.what == "alert"

@@ -309,13 +309,10 @@ int main(void)
 			rtc_read(number);
 		else if (sscanf(phase, "run %31s %31s", when, name) == 2)
 			run_batch(when, name);
-<<<<<<< HEAD
 		else if (!strcmp(phase, "unstable"))
 			mark_unstable();
-=======
 		else if (!strcmp(phase, "send"))
 			send_early();
->>>>>>> kit
 		else if (!strcmp(phase, "watch"))
 			watch();
 		else if (!strcmp(phase, "functions"))
