@@ -32,9 +32,10 @@ from lab.guest.report import USING_TSC, Report
 
 AGAIN = {case: replace(case, name=f"{case}-again") for case in (TSC, EMULATED)}
 CONTINUOUS_USEC = 1000
-# Instructions of sched_clock() on the TSC with its call, which takes two, and of the
-# look whether the pvclock is frozen
-MOST = 19
+# Instructions of sched_clock(): how many fewer it takes on the TSC than without the
+# series, 19 instead of 44 in Linux 6.12 with its call, and 22 instead of 47 in 7.3; and
+# those of the look whether the pvclock is frozen
+SAVED = 25
 FROZEN = 4
 
 
@@ -60,7 +61,7 @@ def test_it_is_exact(measured: dict[GuestSpec, Measured]) -> None:
 def test_half_the_instructions(measured: dict[GuestSpec, Measured]) -> None:
     """What local_clock() adds to sched_clock() is the core's, and stays."""
     new, old = measured[TSC].cycles, measured[OLD].cycles
-    assert new["sched_clock"] <= MOST
+    assert new["sched_clock"] + SAVED <= old["sched_clock"]
     assert new["sched_clock"] * 2 <= old["sched_clock"]
     added = old["local_clock"] - old["sched_clock"]
     assert new["local_clock"] <= new["sched_clock"] + added
