@@ -327,6 +327,20 @@ def test_interrupted(host: KitHost, command: str, number: signal.Signals) -> Non
     assert (host.domains, host.files) == ([], [])
 
 
+def test_logs(host: KitHost) -> None:
+    """What the daemons have kept of a guest that failed is told; others' logs stay."""
+    host.write("fails/restore", "xl: error: the image is broken\n")
+    (host.logs / "guest-xen-clock-kit.log").write_text("one\ntwo\r\nthree\n")
+    (host.logs / "qemu-dm-xen-clock-kit--incoming.log.1").write_text("old\n")
+    others = ["guest-my-xen-clock-kit.log", "qemu-dm-neighbour.log"]
+    for name in others:
+        (host.logs / name).write_text("something\n")
+    host.run("-k", "pv", "-m", "default")
+    first, second = read_report(host.kit / "report.json")["guests"]
+    assert first["problems"][1:] == ["two", "three"] and not second["problems"][1:]
+    assert sorted(os.listdir(host.logs)) == others
+
+
 def report_of(cpu: str, xen: str, cost: float, clocksource: str) -> dict[str, Any]:
     def guest(series: bool) -> dict[str, Any]:
         return {

@@ -8,6 +8,7 @@ this repository: its README says how to run it, and Documentation/lab/kit.rst mo
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -71,9 +72,10 @@ def start(host: Host, directory: str, words: str) -> Log:
 def left_over(host: Host, directory: str) -> list[str]:
     """What should be gone when it has ended: domains, and files."""
     domains = host.must("xl list").splitlines()[2:]
-    files = host.must(f"ls -a {directory}").split()
+    files = host.must(f"ls -a {directory} /var/log/xen/").split()
+    ours = re.compile(r"work|.*\.new|(guest|qemu-dm|xl)-xen-clock-kit.*")
     return [f"domain {line.split()[0]}" for line in domains] + [
-        f"file {name}" for name in files if name == "work" or name.endswith(".new")
+        f"file {name}" for name in files if ours.fullmatch(name)
     ]
 
 
