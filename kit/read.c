@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Reads what the script has noted: facts of the host as "KEY VALUE", then for each
- * guest "guest KIND MODE KERNEL", "step NAME OUTCOME WHY", and the lines that the guest
- * has reported.
+ * guest "guest KIND MODE KERNEL", "step NAME OUTCOME WHY", "log TEXT" of one that has
+ * failed, and the lines that the guest has reported.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +113,12 @@ static void read_rule(struct guest *guest, const char *text)
 			 (int)strcspn(rule + 6, ",)"), rule + 6);
 }
 
+static void add_trouble(struct guest *guest, const char *text)
+{
+	if (guest->troubles < MAX_TROUBLES)
+		COPY(guest->trouble[guest->troubles++], text);
+}
+
 static void read_trouble(struct guest *guest, const char *text)
 {
 	static const char * const signs[] = {
@@ -122,8 +128,8 @@ static void read_trouble(struct guest *guest, const char *text)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(signs); i++)
-		if (strstr(text, signs[i]) && guest->troubles < MAX_TROUBLES) {
-			COPY(guest->trouble[guest->troubles++], text);
+		if (strstr(text, signs[i])) {
+			add_trouble(guest, text);
 			return;
 		}
 }
@@ -169,6 +175,8 @@ static void read_guest(struct guest *guest, const char *key, const char *value)
 		read_step(guest, value);
 	else if (!strcmp(key, "kmsg"))
 		read_record(guest, value);
+	else if (!strcmp(key, "log"))
+		add_trouble(guest, value);
 	else if (!strcmp(key, "status.xen-clock-watch.after"))
 		guest->watch_status = strtol(value, NULL, 10);
 	else if (!strcmp(key, "said.xen-clock-watch.after") && strstr(value, "\"summary\""))

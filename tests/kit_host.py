@@ -53,12 +53,18 @@ class KitHost:
         self.write("calls", "")
         self.write("first", "up\n")
         self.write("report", (TOP / "tests/recorded.report").read_text())
+        self.logs = where / "logs"
+        self.logs.mkdir()
         self.install(reporter)
 
     def install(self, reporter: bytes) -> None:
         for name in SHIPPED:
             (self.kit / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(SOURCES / name, self.kit / name)
+        run = self.kit / "run"
+        text = run.read_text().replace("logs=/var/log/xen\n", f"logs={self.logs}\n")
+        assert str(self.logs) in text
+        run.write_text(text)
         for name in ("vmlinuz-series", "vmlinuz-mainline", "guest.cpio.gz"):
             (self.kit / name).write_text("an image\n")
         (self.kit / "VERSION").write_text("1.1-test\n")

@@ -13,8 +13,6 @@ from lab.commands.kit.run import left_over, run_on, start, unpack
 from lab.config import Settings
 from tests.lives import Lives
 
-ONE = "-k pv -m default"
-
 
 @pytest.fixture(scope="module")
 def kit(settings: Settings) -> Path:
@@ -23,7 +21,7 @@ def kit(settings: Settings) -> Path:
 
 def test_pv_guests(session: Lives, kit: Path) -> None:
     """It goes to its end, leaves nothing, and sees what the series gains."""
-    directory = run_on(session.host(), kit, ONE)
+    directory = run_on(session.host(), kit, "pv", "default")
     old, new = read_report(directory / "report.json")["guests"]
     for guest in (old, new):
         steps = dict(guest["steps"])
@@ -41,7 +39,7 @@ def test_stopped_half_way(session: Lives, kit: Path) -> None:
     host = session.host()
     directory = unpack(host, kit)
     others = set(host.states)
-    start(host, directory, ONE)
+    start(host, directory, "-k pv -m default")
     host.wait(lambda: bool(set(host.states) - others))
     host.must("kill -TERM $(cat /share/kit.pid)")
     status = host.run.path("kit.status")

@@ -327,6 +327,20 @@ def test_interrupted(host: KitHost, command: str, number: signal.Signals) -> Non
     assert (host.domains, host.files) == ([], [])
 
 
+def test_logs(host: KitHost) -> None:
+    """What the daemons have kept of a guest that failed is told; others' logs stay."""
+    host.write("fails/restore", "xl: error: the image is broken\n")
+    (host.logs / "guest-xen-clock-kit.log").write_text("one\ntwo\r\nthree\n")
+    (host.logs / "qemu-dm-xen-clock-kit--incoming.log.1").write_text("old\n")
+    others = ["guest-my-xen-clock-kit.log", "qemu-dm-neighbour.log"]
+    for name in others:
+        (host.logs / name).write_text("something\n")
+    host.run("-k", "pv", "-m", "default")
+    first, second = read_report(host.kit / "report.json")["guests"]
+    assert first["problems"][1:] == ["two", "three"] and not second["problems"][1:]
+    assert sorted(os.listdir(host.logs)) == others
+
+
 def report_of(cpu: str, xen: str, cost: float, clocksource: str) -> dict[str, Any]:
     def guest(series: bool) -> dict[str, Any]:
         return {
@@ -356,6 +370,7 @@ def test_merge() -> None:
         report_of("A", "4.20.0", 30, "tsc"),
         report_of("A", "4.9.0", 40, "tsc"),
         report_of("B", "4.17.2", 24, "xen"),
+        report_of("C | D", "4.17-unstable", 24, "xen"),
     ]
     _, _, *rows = table_of(reports).splitlines()
     end = "pv | default | native | reliable"
@@ -363,6 +378,7 @@ def test_merge() -> None:
         f"| A | 4.9.0 | 1 | {end} | xen -> tsc | 400 ns -> 40 ns | 1 | 0 |",
         f"| A | 4.20.0 | 1 | {end} | xen -> tsc | 300 ns -> 30 ns | 1 | 0 |",
         f"| B | 4.17.2 | 2 | {end} | xen -> tsc/xen | 220 ns -> 22 ns | 2 | 0 |",
+        f"| C / D | 4.17-unstable | 1 | {end} | xen -> xen | 240 ns -> 24 ns | 1 | 0 |",
     ]
 
 
@@ -372,7 +388,11 @@ def test_merge() -> None:
         (None, "cannot be read: No such file"),
         ("nonsense", "is no report of a kit"),
         ("[]", "is no report of a kit"),
-        ('{"schema": 1, "host": {"cpu": "x"}, "guests": []}', "is no report of a kit"),
+        ('{"schema": 1, "host": {"cpu": "x"}}', "is no report of a kit"),
+        (
+            '{"schema": 1, "host": {"cpu": "x"}, "guests": [{"kind": "pv"}]}',
+            "is no report of a kit",
+        ),
         (
             '{"schema": 2, "host": {"cpu": "x"}, "guests": [{"kind": "pv"}]}',
             "has schema 2",

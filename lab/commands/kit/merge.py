@@ -14,7 +14,7 @@ from lab.base.common import LabError, say
 from lab.commands import options
 
 SCHEMA = 1
-ORDER = ("pv", "pvh", "hvm")
+ORDER = {"pv": 0, "pvh": 1, "hvm": 2}
 HEADING = (
     *("CPU", "Xen", "Hosts", "Guest", "tsc_mode", "TSC", "Verdict"),
     *("clocksource", "clock_gettime", "Problems without", "with"),
@@ -35,7 +35,7 @@ class Key:
         version = [
             int(part) for part in self.xen.split("-")[0].split(".") if part.isdigit()
         ]
-        return self.cpu, version, ORDER.index(self.kind), self.mode
+        return self.cpu, version, ORDER.get(self.kind, len(ORDER)), self.mode
 
 
 @dataclass
@@ -52,25 +52,6 @@ class Row:
         default_factory=lambda: {False: [], True: []}
     )
     problems: dict[bool, int] = field(default_factory=lambda: {False: 0, True: 0})
-
-
-def read_report(path: Path) -> dict[str, Any]:
-    """Read a report, if it is one."""
-    hint = "It should be the report.json that the kit has written."
-    try:
-        report = json.loads(path.read_text())
-        schema, _, _ = report["schema"], report["host"]["cpu"], report["guests"][0]
-    except OSError as error:
-        raise LabError(f"{path} cannot be read: {error.strerror}", hint=hint) from None
-    except (ValueError, KeyError, TypeError, IndexError):
-        raise LabError(f"{path} is no report of a kit", hint=hint) from None
-    if schema != SCHEMA:
-        raise LabError(
-            f"{path} has schema {schema}, and this command reads {SCHEMA} only",
-            hint="Take the kit-report of the kit's own version.",
-        )
-    assert isinstance(report, dict)
-    return report
 
 
 def add(rows: dict[Key, Row], report: dict[str, Any]) -> None:
@@ -96,6 +77,27 @@ def add(rows: dict[Key, Row], report: dict[str, Any]) -> None:
             row.clocksources[series].add(before["clocksource"])
         if guest["ns"]["clock_gettime"]:
             row.costs[series].append(guest["ns"]["clock_gettime"])
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """Read a report, if it is one."""
+    hint = "It should be the report.json that the kit has written."
+    try:
+        report = json.loads(path.read_text())
+        schema = report["schema"]
+        if schema == SCHEMA:
+            add({}, report)
+    except OSError as error:
+        raise LabError(f"{path} cannot be read: {error.strerror}", hint=hint) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise LabError(f"{path} is no report of a kit", hint=hint) from None
+    if schema != SCHEMA:
+        raise LabError(
+            f"{path} has schema {schema}, and this command reads {SCHEMA} only",
+            hint="Take the kit-report of the kit's own version.",
+        )
+    assert isinstance(report, dict)
+    return report
 
 
 def duration(costs: list[float]) -> str:
@@ -127,7 +129,9 @@ def table_of(reports: list[dict[str, Any]]) -> str:
         add(rows, report)
     lines = [HEADING, ["---"] * len(HEADING)]
     lines += [cells(key, rows[key]) for key in sorted(rows, key=lambda key: key.rank)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    # What others have sent cannot make columns of its own
+    safe = [[cell.replace("|", "/") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in safe)
 
 
 def arguments(parser: options.Parser) -> None:
