@@ -88,13 +88,13 @@ def check_cycles(cycles: Cycles, life: Life) -> list[str]:
     least, most = cycles.drift
     if least > DRIFT_SECONDS or most < -DRIFT_SECONDS:
         wrong.append(f"CLOCK_BOOTTIME gained from {least:.3f} to {most:.3f} s")
-    pairs = zip(cycles.ticks, cycles.ticks[1:], cycles.naps[1:])
-    for number, (one, two, nap) in enumerate(pairs, 2):
+    pairs = zip(cycles.ticks, cycles.ticks[1:], cycles.cycles[1:])
+    for number, (one, two, cycle) in enumerate(pairs, 2):
         asleep = (two.boottime - one.boottime) - (two.monotonic - one.monotonic)
-        if not nap.inside - STAMP_SECONDS <= asleep <= nap.outside + STAMP_SECONDS:
+        if not cycle.inside - STAMP_SECONDS <= asleep <= cycle.outside + STAMP_SECONDS:
             wrong.append(
-                f"in nap {number} the clocks say that {asleep:.3f} s were slept, "
-                f"and dom0 from {nap.inside:.3f} to {nap.outside:.3f} s"
+                f"in cycle {number} the clocks say that {asleep:.3f} s were slept, "
+                f"and dom0 from {cycle.inside:.3f} to {cycle.outside:.3f} s"
             )
     return wrong
 

@@ -112,7 +112,7 @@ class Guest:
             raise GuestDied(f"guest {self.name} {way}{self._model}")
 
     def wait_state(self, state: str) -> None:
-        """Until the witness says so; an error when the guest ends instead."""
+        """Until the agent says so; an error when the guest ends instead."""
         while self.host.states.get(self.domid) != state:
             if self._ended():
                 self._check_log()
@@ -218,7 +218,7 @@ class Guest:
     def restore(self) -> None:
         self._start(self.restore_command)
 
-    def nap(self, phase: str) -> list[float]:
+    def cycle(self, phase: str) -> list[float]:
         """Save, restore and the next order in one go: dom0's time around the first.
 
         As xl is told the configuration, it need not ask xenstore for all of it.
@@ -289,14 +289,14 @@ class Guest:
         return read_outside(self.host, self.domid)
 
     def report(self) -> str:
-        """The witness's report, which must be all there."""
+        """The agent's report, which must be all there."""
         data = f"/local/domain/{self.domid}/data"
         pieces = f"seq 0 $(($(xenstore-read {data}/pieces) - 1))"
         nodes = f"{pieces} | sed 's|^|{data}/report/|'"
         return self.host.must(f"xenstore-read -R $({nodes})")
 
     def shutdown(self) -> None:
-        """Let the witness power off, and clear away what is left."""
+        """Let the agent power off, and clear away what is left."""
         self.phase("off")
         while not self._ended():
             self._poll("off")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Reads the report of the witness, the program that runs in a guest."""
+"""Reads the report of the agent, the program that runs in a guest."""
 
 from __future__ import annotations
 
@@ -116,13 +116,13 @@ class Report:
 
     def fact(self, key: str) -> str:
         if key not in self.values:
-            raise LabError(f"the witness's report has no '{key}'")
+            raise LabError(f"the agent's report has no '{key}'")
         return self.values[key]
 
     def words(self, program: str) -> str:
         """What a program of the project said in the guest."""
         if program not in self.said:
-            raise LabError(f"the witness's report has nothing of {program}")
+            raise LabError(f"the agent's report has nothing of {program}")
         return self.said[program]
 
     def cost(self, what: str) -> float:
@@ -348,7 +348,7 @@ def record_of(line: str) -> Record:
     head, _, message = line.partition(";")
     fields = head.split(",")
     if len(fields) < 4 or not all(field.isdigit() for field in fields[:3]):
-        raise LabError(f"the witness's report has a broken line: kmsg {line}")
+        raise LabError(f"the agent's report has a broken line: kmsg {line}")
     level, sequence, usec = (int(number) for number in fields[:3])
     named = [field for field in fields[4:] if field.startswith("caller=")]
     caller = named[0].removeprefix("caller=") if named else ""
@@ -365,5 +365,5 @@ def parse(text: str) -> Report:
         wire.said,
     )
     if not report.kmsg or not report.vcpus:
-        raise LabError("the witness's report is not complete")
+        raise LabError("the agent's report is not complete")
     return report

@@ -140,7 +140,7 @@ class Session:
 
 def explain(spec: GuestSpec, life: Life, problems: list[str], repeat: str) -> str:
     """What a failed test prints."""
-    records = life.report.grep(r"\bxen: |[Tt][Ss][Cc]|clocksource|sched_clock|witness")
+    records = life.report.grep(r"\bxen: |[Tt][Ss][Cc]|clocksource|sched_clock|agent: ")
     return "\n".join(
         [
             # pytest sums up by the first line

@@ -22,7 +22,7 @@ TELL = 10
 
 
 @dataclass(frozen=True)
-class Nap:
+class Cycle:
     """A save and a restore, in seconds by dom0's clock."""
 
     start: float
@@ -47,21 +47,21 @@ class Cycles(Scenario):
 
     number: int
     tell: Callable[[str], None]
-    naps: list[Nap] = field(default_factory=list)
-    # One after each nap
+    cycles: list[Cycle] = field(default_factory=list)
+    # One after each cycle
     ticks: list[Tick] = field(default_factory=list)
-    # More of them after the first nap, and after the last
+    # More of them after the first cycle, and after the last
     early: list[Tick] = field(default_factory=list)
     late: list[Tick] = field(default_factory=list)
 
     def run(self, guest: Guest) -> None:
         # One that lives once more begins anew
-        self.naps.clear()
+        self.cycles.clear()
         for ticks in (self.ticks, self.early, self.late):
             ticks.clear()
         for number in range(1, self.number + 1):
             # No order is the same as the one before
-            self.naps.append(Nap(*guest.nap(f"tick 0 {number}")))
+            self.cycles.append(Cycle(*guest.cycle(f"tick 0 {number}")))
             guest.wait_ticks(1)
             self.ticks += guest.ticks
             if number == 1:
@@ -80,16 +80,19 @@ class Cycles(Scenario):
     def drift(self) -> tuple[float, float]:
         """What CLOCK_BOOTTIME has gained over dom0's clock, at least and at most.
 
-        From the first nap on, which makes up for what the kernel's clock lost at
+        From the first cycle on, which makes up for what the kernel's clock lost at
         boot, when it still counted ticks.  The guest looked at its clock after
         dom0's order to do so, and before dom0 heard of it.
         """
         ahead = [
             (
                 max(tick.boottime - tick.at for tick in ticks),
-                ticks[0].boottime - nap.end,
+                ticks[0].boottime - cycle.end,
             )
-            for nap, ticks in ((self.naps[0], self.early), (self.naps[-1], self.late))
+            for cycle, ticks in (
+                (self.cycles[0], self.early),
+                (self.cycles[-1], self.late),
+            )
         ]
         (early_least, early_most), (late_least, late_most) = ahead
         return late_least - early_most, late_most - early_least

@@ -14,7 +14,7 @@ KERNEL_DEAD = re.compile(
     r"Kernel panic|\bBUG: |\bOops\b|kernel BUG at|general protection fault"
     r"|rcu: INFO: .* stall|blocked for more than"
 )
-GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|witness: FAILED")
+GUEST_DEAD = re.compile(f"{KERNEL_DEAD.pattern}|agent: FAILED")
 DOM0_FAILED = re.compile(r"^lab dom0: ")
 
 

@@ -31,7 +31,7 @@ STALL_NS = 500_000_000
 
 def lags(life: Life) -> list[int]:
     """How far printk was behind CLOCK_MONOTONIC at each mark, in ns."""
-    marks = life.report.grep(r"witness: spins at \d+ ns")
+    marks = life.report.grep(r"agent: spins at \d+ ns")
     assert len(marks) > 5
     return [
         int(re.findall(r"at (\d+) ns", mark.text)[0]) - mark.usec * 1000

@@ -11,7 +11,7 @@ import pytest
 
 from lab.__main__ import COMMANDS, parser_of_all
 from lab.base.common import TOP
-from lab.commands.matrix.table import NAPS, cells
+from lab.commands.matrix.table import CYCLES, cells
 from lab.host.rundir import RUNS_KEPT
 from tests.tree import TREE, make, run
 
@@ -285,7 +285,7 @@ def test_numbers() -> None:
         INSIDE: [f"The last {RUNS_KEPT} runs are kept."],
         INSIDE.with_name("tests.rst"): [
             f"there are {len(cells())} of them",
-            f"suspended {NAPS} times (naps)",
+            f"suspended {CYCLES} times (cycles)",
         ],
     }.items():
         words = " ".join(page.read_text().split())

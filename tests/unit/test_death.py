@@ -100,7 +100,7 @@ def test_a_machine_that_idled_does_not_hang(
     [
         ("Kernel panic - not syncing: Fatal exception", "Kernel panic"),
         ("BUG: kernel NULL pointer dereference", "BUG: kernel NULL"),
-        ("witness: FAILED: cannot mount proc", "cannot mount proc"),
+        ("agent: FAILED: cannot mount proc", "cannot mount proc"),
     ],
 )
 def test_dead_guest_is_an_error(

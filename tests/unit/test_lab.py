@@ -231,7 +231,7 @@ def test_printk_that_counts_the_suspend_is_wrong() -> None:
     assert clocks.check_suspend(parse(text))
 
 
-def test_outside_witness() -> None:
+def test_outside_view() -> None:
     text = (
         "(XEN) TSC marked as reliable, warp = 0 (count=1)\n"
         "(XEN) dom3: mode=2,ofs=0x1,khz=9,inc=9\n"

@@ -33,7 +33,7 @@ from lab.host.host import YOUNGER
 from lab.config import Settings
 from tests.unit.test_death import empty_kernel, stand_in
 from tests.unit.test_lab import HOST, RECORDED
-from tests.unit.test_naps import NAPS, TICKS
+from tests.unit.test_cycles import CYCLES, TICKS
 from lab.guest.report import parse
 
 SAVE, PAUSE = select("4.17-untrusted-pv-save", cells()) + select(
@@ -247,16 +247,16 @@ def test_what_nobody_foresaw_ends_one_case(error: type[Exception]) -> None:
     assert outcome.details.endswith(f"Repeat with: {again}")
 
 
-def test_naps_are_judged() -> None:
+def test_cycles_are_judged() -> None:
     """The recorded guest has slept once only."""
-    life = LIFECYCLES["naps"]
+    life = LIFECYCLES["cycles"]
     nobody: Any = None
     event: Any = life.scenario(Stage(nobody, nobody, print))
     assert event.number == life.slept.suspends == life.slept.wakes == 100
-    event.naps, event.ticks = NAPS, TICKS
+    event.cycles, event.ticks = CYCLES, TICKS
     event.early, event.late = TICKS[:1], TICKS[-1:]
     found = life.also(recorded("tired", RIGHT), event)
-    assert ["woke 100 times" in problem for problem in found["naps"]] == [True]
+    assert ["woke 100 times" in problem for problem in found["cycles"]] == [True]
 
 
 def test_a_kernel_that_decides_nothing() -> None:

@@ -37,7 +37,7 @@ PLACES["pvh-dom0"] = replace(PLACES["dom0"], pvh_dom0=True)
 PLACES["joined"] = PLACES["beside"] = replace(HOSTS["untrusted"], wired=True)
 ADVICE = "clocksource=tsc tsc=reliable"
 NEIGHBOURS = 3
-NAPS = 100
+CYCLES = 100
 JUMP_NS = -15_000_000_000
 SKEW_USEC = -20_000
 
@@ -119,9 +119,9 @@ def never_cancelled(_: str, xen: Xen) -> str:
     )
 
 
-def nap_findings(life: Life, scenario: Scenario) -> Findings:
+def cycle_findings(life: Life, scenario: Scenario) -> Findings:
     assert isinstance(scenario, Cycles)
-    return {"naps": check_cycles(scenario, life)}
+    return {"cycles": check_cycles(scenario, life)}
 
 
 def jump_findings(life: Life, _: Scenario) -> Findings:
@@ -142,8 +142,10 @@ LIFECYCLES = {
     "replug": Lifecycle(always(replug), ONCE),
     "reboot": Lifecycle(always(Reboot()), ONCE),
     "crowd": Lifecycle(crowd, ONCE, words=""),
-    "naps": Lifecycle(
-        lambda stage: Cycles(NAPS, stage.tell), Slept(NAPS, NAPS), also=nap_findings
+    "cycles": Lifecycle(
+        lambda stage: Cycles(CYCLES, stage.tell),
+        Slept(CYCLES, CYCLES),
+        also=cycle_findings,
     ),
     "migrate": Lifecycle(always(migrate), ONCE, network=True, drawn=True),
     "failed-save": Lifecycle(always(failed_save), STAYED, refused=never_cancelled),
@@ -218,7 +220,7 @@ ROWS = (
     Row("untrusted", "pv pvh", "checkpoint replug"),
     Row("untrusted", "pv", "pause reboot crowd failed-save"),
     # It takes ten minutes
-    Row("untrusted", "pv", "naps", xens=lambda xen: xen.version == "4.17"),
+    Row("untrusted", "pv", "cycles", xens=lambda xen: xen.version == "4.17"),
     Row("untrusted", "pvh", "migrate failed-migration hibernate"),
     Row("untrusted", "pvh-advised", "skew", demoted=SKEWED),
     Row("untrusted", "hvm hvm-native", "save", xens=boots_hvm),

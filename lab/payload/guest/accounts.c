@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "witness.h"
+#include "agent.h"
 
 #define TICK_NS	10000000LL
 

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 #define INTERFACE	"eth0"
 /* For an answer, by the guest's own clock, to which the suspend does not count */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-#include "witness.h"
+#include "agent.h"
 
 #define ROUNDS		20
 /* Long enough that one reading at either end does not count */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "witness.h"
+#include "agent.h"
 #include "xen_cpuid.h"
 
 static bool is_pv;

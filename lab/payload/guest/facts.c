@@ -7,7 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 /* For how often the log is read, in which a line should be that may never come */
 #define EVALUATION_TRIES	200

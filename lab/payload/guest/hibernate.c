@@ -10,7 +10,7 @@
 
 #include <linux/fs.h>
 
-#include "witness.h"
+#include "agent.h"
 
 #define DISK		"/dev/ram0"
 #define PAGE		4096

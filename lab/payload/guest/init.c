@@ -49,7 +49,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 #define CPU_ONLINE	"/sys/devices/system/cpu/cpu%ld/online"
 
@@ -59,13 +59,13 @@ static int kmsg = -1;
 void log_line(const char *line)
 {
 	if (kmsg >= 0 && write(kmsg, line, strlen(line)) < 0)
-		perror("witness: /dev/kmsg");
+		perror("agent: /dev/kmsg");
 }
 
 /* The console's log on the host is where this can still be read */
 void die(const char *format, ...)
 {
-	char line[513] = "witness: FAILED: ";
+	char line[513] = "agent: FAILED: ";
 	size_t length = strlen(line);
 	va_list args;
 
@@ -149,7 +149,7 @@ static void measure(void)
 	readers_start();
 	sleepers_start();
 	periodic_start();
-	log_line("witness: ready\n");
+	log_line("agent: ready\n");
 	set_state("ready");
 }
 
@@ -248,7 +248,7 @@ static void finish(void)
 	periodic_run_on(2);
 	wait_evaluated();
 	connection_report(10);
-	log_line("witness: finishing\n");
+	log_line("agent: finishing\n");
 	readers_report();
 	sleepers_report();
 	periodic_report();

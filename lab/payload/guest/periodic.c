@@ -11,7 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 /* It is not to keep a guest awake that has nothing else to do */
 #define PERIOD_NS	100000000LL

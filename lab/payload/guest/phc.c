@@ -16,7 +16,7 @@
 
 #include <linux/ptp_clock.h>
 
-#include "witness.h"
+#include "agent.h"
 
 #define DEVICE		"/dev/ptp0"
 #define NAME		"/sys/class/ptp/ptp0/clock_name"

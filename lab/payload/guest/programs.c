@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 #define XEN_CLOCK	"/bin/xen-clock"
 #define SELFTEST	"/bin/tsc-selftest"

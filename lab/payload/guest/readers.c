@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 static const struct {
 	clockid_t id;

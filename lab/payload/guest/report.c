@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "witness.h"
+#include "agent.h"
 
 /* xenstored's limit is 2048 bytes a node, path included */
 #define PIECE_SIZE	1500

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 /* The index of a register goes to the first port, its value is at the second */
 #define PORT_INDEX	0x70

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 /* What is added to the TSC: unlike the TSC itself it can be written at any time */
 #define MSR_IA32_TSC_ADJUST	0x3b

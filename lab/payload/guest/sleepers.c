@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 #define PERIOD_NS	20000000LL
 /* A look at the accounts takes long, next to a wake */

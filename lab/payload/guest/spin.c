@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 #define MARKS	10
 
@@ -80,7 +80,7 @@ static void *spin_main(void *arg)
 		/* What does printk think of the time? */
 		if (now - from >= spin->duration / MARKS * marks) {
 			marks++;
-			snprintf(line, sizeof(line), "witness: spins at %lld ns\n", now);
+			snprintf(line, sizeof(line), "agent: spins at %lld ns\n", now);
 			log_line(line);
 		}
 	}

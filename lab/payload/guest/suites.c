@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 #define MAX_TASKS	16
 /* Of a line of the report, see send_report() */

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 #define TRACING "/sys/kernel/tracing/"
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The xenstore wire protocol, as far as the witness needs it */
+/* The xenstore wire protocol, as far as the agent needs it */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "witness.h"
+#include "agent.h"
 
 enum {
 	XS_READ		= 2,
@@ -113,7 +113,7 @@ bool xenbus_read(const char *path, char *value, size_t size)
 
 void xenbus_watch(const char *path)
 {
-	static const char token[] = "witness";
+	static const char token[] = "agent";
 	struct message msg;
 
 	request(&msg, XS_WATCH, path, token, sizeof(token));

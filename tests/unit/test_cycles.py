@@ -13,15 +13,15 @@ from lab.checks import demotion, suspend
 from lab.guest import suspend as sleep
 from lab.guest.scenario import Life
 from lab.base.kmsg import Tick
-from lab.guest.suspend import Cycles, Nap
+from lab.guest.suspend import Cycles, Cycle
 from tests.unit.test_lab import RECORDED
 from lab.guest.report import SUSPENDING, Report, parse
 
 # Of a guest that sleeps for 1.5 s of every 3, but longer at first, and of dom0: each
-# tick is a quarter of a second after the nap, and heard of by dom0 in another quarter
+# tick is a quarter of a second after the cycle, and heard of by dom0 in another quarter
 TICKS = [Tick(103.0 + 3 * n, 10.25 + 1.5 * n, 12.75 + 3 * n) for n in range(4)]
-NAPS = [Nap(52.5, 53.5, 101.75, 102.5)]
-NAPS += [Nap(100.5 + at, 101.5 + at, 101.75 + at, 102.5 + at) for at in (3, 6, 9)]
+CYCLES = [Cycle(52.5, 53.5, 101.75, 102.5)]
+CYCLES += [Cycle(100.5 + at, 101.5 + at, 101.75 + at, 102.5 + at) for at in (3, 6, 9)]
 
 
 def test_recorded_sleep_is_right() -> None:
@@ -58,9 +58,9 @@ def test_wrong_sleep_is_wrong(old: str, new: str, complaint: str) -> None:
 
 def cycles(ticks: list[Tick]) -> list[str]:
     """What is said of a guest of the recorded report, which slept so often."""
-    report = parse(RECORDED.replace("2596127 2\n", f"2596127 {1 + len(NAPS)}\n"))
+    report = parse(RECORDED.replace("2596127 2\n", f"2596127 {1 + len(CYCLES)}\n"))
     life = Life(None, report, {}, 0.0)  # type: ignore[arg-type]
-    slept = Cycles(len(NAPS), print, NAPS, ticks, ticks[:1], ticks[-1:])
+    slept = Cycles(len(CYCLES), print, CYCLES, ticks, ticks[:1], ticks[-1:])
     return suspend.check_cycles(slept, life)
 
 
@@ -86,10 +86,10 @@ def replace_tick(tick: Tick, change: dict[str, float]) -> Tick:
         (later(2, boottime=1.6, monotonic=1.6), "gained from 1.100 to 2.100 s"),
         (later(3, boottime=-1.6, monotonic=-1.6), "gained from -2.100 to -1.100 s"),
         # Of the sleep it must count neither too little nor too much
-        (later(1, monotonic=-0.7), "in nap 2 the clocks say that 2.200 s were slept"),
-        (later(3, monotonic=1.4), "in nap 4 the clocks say that 0.100 s were slept"),
-        (later(2, boottime=-1.4), "in nap 3 the clocks say that 0.100 s were slept"),
-        (later(2, boottime=0.7), "in nap 3 the clocks say that 2.200 s were slept"),
+        (later(1, monotonic=-0.7), "in cycle 2 the clocks say that 2.200 s were slept"),
+        (later(3, monotonic=1.4), "in cycle 4 the clocks say that 0.100 s were slept"),
+        (later(2, boottime=-1.4), "in cycle 3 the clocks say that 0.100 s were slept"),
+        (later(2, boottime=0.7), "in cycle 3 the clocks say that 2.200 s were slept"),
         # The first makes up for what was lost at boot
         (later(0, boottime=5.0), ""),
     ],
@@ -101,18 +101,18 @@ def test_cycles(ticks: list[Tick], complaint: str) -> None:
 
 
 def test_a_guest_that_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Naps of an earlier life are none of its own."""
+    """Cycles of an earlier life are none of its own."""
     event = Cycles(2, print)
-    event.naps, event.ticks, event.early = NAPS[:], TICKS[:], TICKS[:]
+    event.cycles, event.ticks, event.early = CYCLES[:], TICKS[:], TICKS[:]
     event.late = TICKS[:]
     ticks = iter(TICKS)
     guest: Any = SimpleNamespace(
-        name="weary", ticks=[], nap=lambda _: (0.0, 0.1, 0.2, 0.3)
+        name="weary", ticks=[], cycle=lambda _: (0.0, 0.1, 0.2, 0.3)
     )
     guest.wait_ticks = lambda _: guest.ticks.__setitem__(slice(None), [next(ticks)])
     monkeypatch.setattr(sleep, "tick", lambda *_: None)
     event.run(guest)
-    assert event.ticks == TICKS[:2] and len(event.naps) == 2
+    assert event.ticks == TICKS[:2] and len(event.cycles) == 2
     assert event.early == TICKS[:1] and event.late == TICKS[1:2]
 
 
@@ -155,19 +155,19 @@ def test_out_of_use() -> None:
 
 
 def test_drift_is_between_order_and_answer() -> None:
-    slept = Cycles(4, print, NAPS, TICKS, TICKS[:1], TICKS[-1:])
+    slept = Cycles(4, print, CYCLES, TICKS, TICKS[:1], TICKS[-1:])
     assert slept.drift == (-0.5, 0.5)
     # Of several answers the one counts that was least late
     late = [tick._replace(at=tick.at + 5.0) for tick in TICKS]
-    slept = Cycles(4, print, NAPS, TICKS, [TICKS[0], late[1]], [late[3], TICKS[3]])
+    slept = Cycles(4, print, CYCLES, TICKS, [TICKS[0], late[1]], [late[3], TICKS[3]])
     assert slept.drift == (-0.5, 0.5)
-    slept = Cycles(4, print, NAPS, TICKS, [late[0]], [late[3]])
+    slept = Cycles(4, print, CYCLES, TICKS, [late[0]], [late[3]])
     assert slept.drift == (-5.5, 5.5)
 
 
 def test_cycles_are_counted() -> None:
     life = Life(None, parse(RECORDED), {}, 0.0)  # type: ignore[arg-type]
-    slept = Cycles(4, print, NAPS, TICKS, TICKS[:1], TICKS[-1:])
+    slept = Cycles(4, print, CYCLES, TICKS, TICKS[:1], TICKS[-1:])
     found = suspend.check_cycles(slept, life)
     assert len(found) == 1 and "woke 4 times, yet" in found[0]
 

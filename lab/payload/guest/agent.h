@@ -3,8 +3,8 @@
  * The guest's only program: it tells what the kernel decided about its clocks,
  * and measures whether they deserve it.
  */
-#ifndef WITNESS_H
-#define WITNESS_H
+#ifndef AGENT_H
+#define AGENT_H
 
 #include <pthread.h>
 #include <stdbool.h>
