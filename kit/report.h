@@ -16,7 +16,7 @@
 #define MAX_GUESTS	64
 #define MAX_STEPS	8
 #define MAX_TROUBLES	4
-#define MAX_PROBLEMS	16
+#define MAX_PROBLEMS	24
 #define MAX_NOTES	(4 * MAX_GUESTS)
 #define WATCH		8192
 #define TEXT		256
