@@ -82,11 +82,9 @@ static void one_guest(struct json *json, const struct guest *guest)
 		json_integer(json, clock_names[i], guest->back[i]);
 	json_integer(json, "log", guest->stamp_back * 1000);
 	json_end(json, '}');
-	if (guest->watch[0] == '{') {
-		json_begin(json, "watch", '[');
-		fputs(guest->watch, json->file);
-		json_end(json, ']');
-	}
+	json_begin(json, "watch", '[');
+	fputs(guest->watch, json->file);
+	json_end(json, ']');
 	steps(json, guest);
 	problems(json, guest);
 	json_end(json, '}');

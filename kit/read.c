@@ -167,6 +167,23 @@ static const struct {
 	{ "reader.", read_steps },
 };
 
+/* A line of "xen-clock watch --json"; the last one sums up, and always has room */
+static void read_watch(struct guest *guest, const char *event)
+{
+	size_t used = strlen(guest->watch), room = sizeof(guest->watch) - used;
+	const char *summary = strstr(event, "\"event\": \"summary\"");
+	const char *jumps = strstr(event, "\"unexplained_jumps\": ");
+
+	if (event[0] != '{' || strlen(event) + 3 + (summary ? 0 : WATCH / 8) > room)
+		return;
+	snprintf(guest->watch + used, room, "%s%s", used ? ", " : "", event);
+	if (!summary)
+		return;
+	if (jumps)
+		guest->jumps = strtol(strchr(jumps, ':') + 1, NULL, 10);
+	guest->wrong_speed = strstr(event, "\"wrong_frequency\": true");
+}
+
 static void read_guest(struct guest *guest, const char *key, const char *value)
 {
 	unsigned int i;
@@ -179,8 +196,8 @@ static void read_guest(struct guest *guest, const char *key, const char *value)
 		add_trouble(guest, value);
 	else if (!strcmp(key, "status.xen-clock-watch.after"))
 		guest->watch_status = strtol(value, NULL, 10);
-	else if (!strcmp(key, "said.xen-clock-watch.after") && strstr(value, "\"summary\""))
-		COPY(guest->watch, value);
+	else if (!strcmp(key, "said.xen-clock-watch.after"))
+		read_watch(guest, value);
 	for (i = 0; i < ARRAY_SIZE(readers); i++)
 		if (after(key, readers[i].prefix))
 			readers[i].read(guest, after(key, readers[i].prefix), value);

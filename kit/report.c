@@ -13,7 +13,6 @@
 #define EXIT_USAGE	2
 /* Of "xen-clock watch" */
 #define WATCH_BACK	4
-#define WATCH_WRONG	5
 /* Stamps of two vCPUs can differ by what it takes to write a record */
 #define STAMP_USEC	10000
 
@@ -106,10 +105,13 @@ unsigned int problems_of(const struct guest *guest, char problems[MAX_PROBLEMS][
 		snprintf(problems[n++], TEXT,
 			 "a time stamp of the kernel's log is %s before the last", text);
 	}
-	if (guest->watch_status == WATCH_BACK || guest->watch_status == WATCH_WRONG)
-		snprintf(problems[n++], TEXT, "xen-clock watch saw a clock %s",
-			 guest->watch_status == WATCH_BACK ? "go backwards" :
-			 "jump, or run at a wrong speed");
+	if (guest->watch_status == WATCH_BACK)
+		snprintf(problems[n++], TEXT, "xen-clock watch saw a clock go backwards");
+	if (guest->jumps)
+		snprintf(problems[n++], TEXT, "xen-clock watch saw %ld jumps that nothing explains",
+			 guest->jumps);
+	if (guest->wrong_speed)
+		snprintf(problems[n++], TEXT, "xen-clock watch saw a clock run at a wrong speed");
 	if (guest->demotions)
 		snprintf(problems[n++], TEXT, "the TSC was demoted: %.200s", guest->reason);
 	for (i = 0; i < guest->troubles; i++)

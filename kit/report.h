@@ -16,8 +16,9 @@
 #define MAX_GUESTS	64
 #define MAX_STEPS	8
 #define MAX_TROUBLES	4
-#define MAX_PROBLEMS	16
+#define MAX_PROBLEMS	24
 #define MAX_NOTES	(4 * MAX_GUESTS)
+#define WATCH		8192
 #define TEXT		256
 #define NOTE		(TEXT + 64)
 
@@ -66,8 +67,10 @@ struct guest {
 	long long first_stamp;
 	long long last_stamp;
 	bool has_stamp;
-	char watch[1024];		/* what "xen-clock watch" said last, as JSON */
+	char watch[WATCH];		/* events of "xen-clock watch", as JSON with commas */
 	int watch_status;
+	long jumps;			/* by its summary, those that nothing explains */
+	bool wrong_speed;
 	char trouble[MAX_TROUBLES][TEXT];
 	unsigned int troubles;
 };

@@ -25,6 +25,9 @@ REPORTS = ["report.html", "report.json", "report.md"]
 MODES = ("default", "always_emulate", "native")
 # What xl can be in the middle of
 CHANGING = ("create", "pause", "save", "restore", "migrate")
+# Of xen-clock watch
+JUMP = '{"event": "jump", "clock": "tsc", "against": "monotonic", "ns": 5000000}'
+SUMMARY = '{"event": "summary", "unexplained_jumps": 2, "wrong_frequency": false}'
 Setup = Callable[[KitHost], None]
 
 
@@ -215,8 +218,13 @@ def test_report_is_what_the_lab_reads(program: bytes, tmp_path: Path) -> None:
         ),
         (
             "after.itsc 0",
-            "status.xen-clock-watch.after 5",
-            "xen-clock watch saw a clock jump, or run at a wrong speed",
+            f"said.xen-clock-watch.after {SUMMARY}\nstatus.xen-clock-watch.after 5",
+            "xen-clock watch saw 2 jumps that nothing explains",
+        ),
+        (
+            "after.itsc 0",
+            "status.xen-clock-watch.after 4",
+            "xen-clock watch saw a clock go backwards",
         ),
     ],
 )
@@ -229,6 +237,17 @@ def test_problem(
     assert guest["problems"] == [problem]
     told = f"- pvh, native, with the series: {problem}\n"
     assert told in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize("jumps", (0, 1, 1000))
+def test_watch(program: bytes, tmp_path: Path, jumps: int) -> None:
+    """As many events as there is room for, and the last one always."""
+    lines = [*[JUMP] * jumps, SUMMARY, "nonsense"]
+    text = "".join(f"said.xen-clock-watch.after {line}\n" for line in lines)
+    *first, last = write(program, tmp_path, text)["watch"]
+    assert last == json.loads(SUMMARY)
+    assert first == [json.loads(JUMP)] * min(jumps, len(first))
+    assert len(first) >= min(jumps, 50)
 
 
 @pytest.mark.parametrize("text", ("", "guest pv\n", "cpu A\n"))
