@@ -107,6 +107,17 @@ def test_qemu_makes_the_host() -> None:
     assert "-netdev dgram,id=cable,local.type=unix," in wired
 
 
+def test_qemu_has_disks() -> None:
+    """Two machines have the same one, so that a guest can move."""
+    nothing = Path("nothing")
+    images = Images(nothing, nothing, nothing, disks=("one", "two"))
+    line = " ".join(qemu_command(images, nothing, replace(HOST, memory=4096)))
+    for number, path in enumerate(images.disks):
+        assert f"id=disk{number},format=raw,file={path},file.locking=off" in line
+        assert f"virtio-blk-pci,drive=disk{number}," in line
+    assert "-m 4096" in line and "dom0_mem=2048M" in line
+
+
 def test_qemu_keeps_to_one_cpu_for_pvh_guests() -> None:
     """Machines that run at the same time have different ones, if there are any."""
     one, two = (pinned(HOST.for_guests("pvh")) for _ in range(2))

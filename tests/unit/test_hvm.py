@@ -129,6 +129,19 @@ def test_xls_configuration(tmp_path: Path, kind: str, lines: list[str]) -> None:
         assert gzip.decompress(small.read_bytes()) == bytes(10_000)
 
 
+@pytest.mark.parametrize("kind", ["pv", "pvh", "hvm"])
+def test_a_guest_that_has_a_disk(tmp_path: Path, kind: str) -> None:
+    """It boots from that, and dom0 need not take an initramfs."""
+    run = SimpleNamespace(add=lambda *_: None, path=lambda name: tmp_path / name)
+    host: Any = SimpleNamespace(run=run, spec=HOSTS["untrusted"])
+    spec = GuestSpec("g", kind=kind, disk="/dev/vdb")
+    order = configure(host, spec, Path("6.12/bzImage"), Path("none.cpio.gz"))
+    config = (tmp_path / "g.cfg").read_text()
+    assert 'disk = ["phy:/dev/vdb,xvda,w"]' in config and "ramdisk" not in config
+    assert " root=/dev/xvda rw" in config
+    assert "bzImage" in order and "cpio" not in order
+
+
 def test_a_guest_of_the_shim() -> None:
     """It knows neither the host nor that it has become another domain."""
     seen = Outside("", 0, 2596127, 1, True)
