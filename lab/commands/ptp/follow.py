@@ -19,7 +19,6 @@ from lab.checks.followers import (
     read_chrony,
     read_phc2sys,
     tool_offset,
-    wrong,
 )
 from lab.guest.batch import Said, parse
 from lab.guest.guest import Guest
@@ -82,7 +81,7 @@ class Kind:
 
 def _lives(follower: Follower, kind: Kind, away: Host) -> None:
     """dom0's clock is set, first while the guest runs, then while it is saved; and the
-    guest is moved to a host whose clock is not set."""
+    guest is moved to a host whose clock is ahead."""
     guest = follower.guest
     # At its boot the guest's clock may be off as well
     steps = follower.do("start").count(CHRONY_STEPPED) + 1
@@ -96,31 +95,26 @@ def _lives(follower: Follower, kind: Kind, away: Host) -> None:
     guest.save()
     set_forward(guest.host, STEP)
     guest.restore()
-    text = follower.do("stay")
-    samples = kind.samples(text)
-    say(f"ptp: {guest.name}: restored: {told(samples)}")
-    found = check_stayed(samples) + kind.check(text, steps)
-    follower.problem("restored", found)
-    _move(follower, kind, away, steps + 1)
+    _stay(follower, kind, "restored", steps)
+    _move(follower, kind, away, steps)
     guest.shutdown()
 
 
 def _move(follower: Follower, kind: Kind, away: Host, steps: int) -> None:
-    """To a host whose clock is apart; it may have followed before it is asked."""
+    """To a host whose clock is ahead: the kernel itself makes up for that."""
     guest = follower.guest
     guest.save(share=True)
-    apart = time_of(guest.host) - time_of(away) - STEP
-    set_forward(away, apart)
+    set_forward(away, time_of(guest.host) + STEP - time_of(away))
     guest.move_to(away)
-    text = follower.do("step")
+    _stay(follower, kind, "moved", steps)
+
+
+def _stay(follower: Follower, kind: Kind, when: str, steps: int) -> None:
+    """Right from the first measurement on, without a step."""
+    text = follower.do("stay")
     samples = kind.samples(text)
-    say(f"ptp: {guest.name}: moved: {told(samples)}, then right")
-    found = kind.check(text, steps)
-    if wrong(samples):
-        found += check_followed(samples, kind.polls)
-    else:
-        found += check_stayed(samples)
-    follower.problem("moved", found)
+    say(f"ptp: {follower.guest.name}: {when}: {told(samples)}")
+    follower.problem(when, check_stayed(samples) + kind.check(text, steps))
 
 
 def _check_chrony(text: str, steps: int) -> list[str]:
