@@ -17,7 +17,7 @@ from lab.checks.hvm import RtcReading, check_emulated, check_rtc, check_rtc_time
 from lab.commands.matrix.table import cells
 from lab.base.select import select
 from lab.config import HOSTS, XENS, GuestSpec
-from lab.guest.report import Report
+from lab.guest.report import Record, Report
 from lab.guest.scenario import Life
 from lab.guest.xl_config import SHIM_MIB, configure
 from lab.host.qemu_args import qemu_command
@@ -72,6 +72,17 @@ def clocks(**wrong: str) -> Report:
 def test_the_checks(wrong: dict[str, str], problems: int) -> None:
     report = clocks(**wrong)
     assert len([*check_rtc(report), *check_emulated(report)]) == problems
+
+
+def test_a_refused_pm_timer() -> None:
+    """It is missing for a reason that the kernel's log gives; another one is not."""
+    report = clocks(available_before="tsc xen hpet", available_after="xen hpet")
+    assert len(check_emulated(report)) == 2
+    refused = "PM-Timer had inconsistent results: 0xfffffe, 0x1234 - aborting."
+    report.kmsg = [Record(6, 0, 0, refused)]
+    assert not check_emulated(report)
+    report.values["before.available"] = "tsc xen"
+    assert len(check_emulated(report)) == 1
 
 
 @pytest.mark.parametrize(
