@@ -12,6 +12,10 @@ BIG = 1.0
 # Averages of chrony's, or measurements of phc2sys', until the guest's clock is right: the
 # latter takes two to find out how fast it drifts, and steps by the third
 CHRONY_POLLS, PHC2SYS_POLLS = 2, 3
+# In seconds
+AGREED = 0.001
+# chronyc's signs for a source that is wrong, too variable, or not there
+DOUBTED = "x~?"
 CHRONY_STEPPED = "System clock was stepped"
 PHC2SYS = re.compile(r"^phc2sys\[.*\]: .* offset +(-?\d+) s([012]) ", re.M)
 
@@ -76,6 +80,42 @@ def check_chrony_steps(text: str, steps: int) -> list[str]:
     """None that nobody asked for."""
     seen = text.partition("logged:\n")[2].count(CHRONY_STEPPED)
     return [f"chrony stepped {seen} times, expected {steps}"] if seen != steps else []
+
+
+@dataclass(frozen=True)
+class Source:
+    """What chrony thinks of it: its state, and by how much the guest is ahead, in s."""
+
+    name: str
+    state: str
+    offset: float
+    # How far the true time can be from that
+    error: float
+
+
+def read_sources(text: str) -> dict[str, Source]:
+    """As "chronyc -c sources" prints them, and then others print other things."""
+    sources = {}
+    for line in text.splitlines():
+        words = line.split(",")
+        if len(words) == 10 and words[0] in "^=#":
+            source = Source(words[2], words[1], float(words[7]), float(words[9]))
+            sources[source.name] = source
+    return sources
+
+
+def check_agree(sources: dict[str, Source], names: tuple[str, ...]) -> list[str]:
+    """Within a millisecond, and what NTP itself says that the network makes of it."""
+    missing = [f"chrony has no source {name}" for name in names if name not in sources]
+    if missing:
+        return missing
+    problems = [
+        f"chrony doubts {one}" for one in sources.values() if one.state in DOUBTED
+    ]
+    host, ntp = (sources[name] for name in names)
+    if abs(host.offset - ntp.offset) > AGREED + host.error + ntp.error:
+        problems.append(f"{host} and {ntp} do not agree")
+    return problems
 
 
 def tool_offset(text: str) -> float | None:

@@ -7,12 +7,15 @@ import pytest
 
 from lab.checks.followers import (
     Sample,
+    Source,
+    check_agree,
     check_chrony_steps,
     check_followed,
     check_stayed,
     polls_until_right,
     read_chrony,
     read_phc2sys,
+    read_sources,
     tool_offset,
 )
 
@@ -93,3 +96,42 @@ def test_chrony_steps(stepped: int) -> None:
 def test_tool_offset() -> None:
     assert tool_offset(chrony(RIGHT)) == -0.0013
     assert tool_offset(chrony(RIGHT).replace("-1300000", "null")) is None
+
+
+SOURCES = """#,{},XEN,0,2,377,3,{},-0.000000001,0.000000105
+^,-,10.0.0.1,8,2,377,2,0.000456,0.000123,0.001200
+2026-11-29T01:50:00Z Selected source XEN
+"""
+
+
+def agreed(state: str = "*", offset: str = "-0.000000002") -> list[str]:
+    sources = read_sources(SOURCES.format(state, offset))
+    return check_agree(sources, ("XEN", "10.0.0.1"))
+
+
+def test_sources_that_agree() -> None:
+    sources = read_sources(SOURCES.format("*", "-0.000000002"))
+    assert list(sources) == ["XEN", "10.0.0.1"]
+    assert sources["XEN"] == Source("XEN", "*", -2e-9, 1.05e-7)
+    assert not agreed()
+    # A millisecond, and by how much the network can delay what NTP says
+    assert not agreed(offset="-0.0017")
+
+
+@pytest.mark.parametrize(
+    ("state", "offset", "words"),
+    [
+        ("*", "-0.0018", "do not agree"),
+        ("*", "0.0027", "do not agree"),
+        ("x", "0", "chrony doubts"),
+        ("?", "0", "chrony doubts"),
+    ],
+)
+def test_sources_that_do_not(state: str, offset: str, words: str) -> None:
+    [found] = agreed(state, offset)
+    assert words in found
+
+
+def test_no_such_source() -> None:
+    [found] = check_agree(read_sources(SOURCES.format("*", "0")), ("XEN", "10.0.0.3"))
+    assert "no source 10.0.0.3" in found

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from lab.base.common import LabError
+from lab.base.kmsg import Record
 from lab.checks.all import Slept, seen_in_shim
 from lab.checks.hvm import RtcReading, check_emulated, check_rtc, check_rtc_time
 from lab.commands.matrix.table import cells
 from lab.base.select import select
 from lab.config import HOSTS, XENS, GuestSpec
-from lab.guest.report import Record, Report
+from lab.guest.report import Report
 from lab.guest.scenario import Life
 from lab.guest.xl_config import SHIM_MIB, configure
 from lab.host.qemu_args import qemu_command

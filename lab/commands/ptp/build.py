@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Makes the initramfs of guests that have Debian's chrony and linuxptp."""
+"""Makes the initramfs of guests, and of their dom0, that have chrony and linuxptp."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ CONFIG = "usr/share/chrony/chrony.conf"
 DROP_IN = TOP / "tools/xen-clock/chrony-host.conf"
 INCLUDED = "etc/chrony/xen-host.conf"
 # What the lab reads
-LOGGED = "log refclocks\n"
+LOGGED = "log refclocks measurements\n"
 # What each of the scripts can do
 ORDERS = {
-    "chrony": ("start", "step", "stay"),
+    "chrony": ("network", "start", "step", "stay", "sources"),
     "linuxptp": ("ctl", "start", "step", "stay"),
 }
 
@@ -75,9 +75,11 @@ def make_followers(xen: Xen, kernel: str) -> Images:
         inputs = [repr((PACKAGES, PROGRAMS, CONFIG, INCLUDED, LOGGED)).encode()]
         rebuild(debian, inputs, lambda: debian_archive(xen.suite))
         tools = images.dom0.with_name(TOOLS_ARCHIVE).read_bytes()
-        parts = [images.guest.read_bytes(), tools, debian.read_bytes(), own_archive()]
-        guest = IMAGES / "ptp" / "guest.cpio.gz"
+        more = [debian.read_bytes(), own_archive()]
+        dom0, guest = (IMAGES / "ptp" / f"{name}.cpio.gz" for name in ("dom0", "guest"))
+        write_atomically(dom0, b"".join([images.dom0.read_bytes(), *more]))
         # Xen unpacks it for a PV guest, and only the first part of it
+        parts = [images.guest.read_bytes(), tools, *more]
         whole = b"".join(gzip.decompress(part) for part in parts)
         write_atomically(guest, gzip.compress(whole, compresslevel=1, mtime=0))
-    return replace(images, guest=guest)
+    return replace(images, dom0=dom0, guest=guest)

@@ -12,21 +12,28 @@ from lab.checks.followers import (
     CHRONY_STEPPED,
     PHC2SYS_POLLS,
     Sample,
+    check_agree,
     check_chrony_steps,
     check_followed,
     check_stayed,
     polls_until_right,
     read_chrony,
     read_phc2sys,
+    read_sources,
     tool_offset,
 )
 from lab.guest.batch import Said, parse
 from lab.guest.guest import Guest
 from lab.guest.phc import set_forward, time_of
 from lab.host.host import Host
+from lab.host.network import DOM0
 
+# What chrony-host.conf calls the clock of the host
+PHC = "XEN"
 # By how many seconds dom0's clock is set
 STEP = 5
+# The clock of the host to which the guest returns is behind by more than that takes
+BEHIND = 600
 # By how much less than that xen-clock may see it off in the end
 CLOSE = 0.5
 
@@ -90,32 +97,44 @@ class Kind:
 
 def _lives(follower: Follower, kind: Kind, away: Host) -> None:
     """dom0's clock is set, first while the guest runs, then while it is saved; and the
-    guest is moved to a host whose clock is ahead."""
+    guest is moved to a host whose clock is ahead, and back to one that is behind."""
     guest = follower.guest
     # At its boot the guest's clock may be off as well
     steps = follower.do("start").count(CHRONY_STEPPED) + 1
     follower.begin("step")
     set_forward(guest.host, STEP)
-    text = follower.end()
-    samples = kind.samples(text)
-    say(f"ptp: {guest.name}: right again after {polls_until_right(samples)} polls")
-    found = check_followed(samples, kind.polls) + kind.check(text, steps)
-    follower.problem("dom0's clock was set", found)
+    _followed(follower, kind, "dom0's clock was set", steps)
     guest.save()
     set_forward(guest.host, STEP)
     guest.restore()
     _stay(follower, kind, "restored", steps)
-    _move(follower, kind, away, steps)
+    home = guest.host
+    _move(guest, away, STEP)
+    _stay(follower, kind, "moved", steps)
+    follower.begin("step")
+    _move(guest, home, -BEHIND)
+    _followed(follower, kind, "moved to a host that is behind", steps + 1)
     guest.shutdown()
 
 
-def _move(follower: Follower, kind: Kind, away: Host, steps: int) -> None:
-    """To a host whose clock is ahead: the kernel itself makes up for that."""
-    guest = follower.guest
+def _move(guest: Guest, away: Host, ahead: int) -> None:
+    """To a host whose clock is ahead or behind by so many seconds.
+
+    If it is ahead, the kernel itself makes up for that.
+    """
     guest.save(share=True)
-    set_forward(away, time_of(guest.host) + STEP - time_of(away))
+    set_forward(away, time_of(guest.host) + ahead - time_of(away))
     guest.move_to(away)
-    _stay(follower, kind, "moved", steps)
+
+
+def _followed(follower: Follower, kind: Kind, when: str, steps: int) -> None:
+    """It was stepped, and is right as soon as that."""
+    text = follower.end()
+    samples = kind.samples(text)
+    polls = polls_until_right(samples)
+    say(f"ptp: {follower.guest.name}: {when}: right again after {polls} polls")
+    found = check_followed(samples, kind.polls) + kind.check(text, steps)
+    follower.problem(when, found)
 
 
 def _stay(follower: Follower, kind: Kind, when: str, steps: int) -> None:
@@ -138,6 +157,28 @@ def run_chrony(guest: Guest, away: Host) -> list[str]:
     follower = Follower(guest, "chrony")
     _lives(follower, Kind(read_chrony, CHRONY_POLLS, _check_chrony), away)
     return follower.problems
+
+
+def run_ntp(guest: Guest) -> list[str]:
+    """dom0 is an NTP server as well: both ways to its clock lead to the same time."""
+    follower = Follower(guest, "chrony")
+    guest.host.must("chrony serve")
+    guest.connect()
+    follower.do("network")
+    follower.do("start")
+    _agree(follower, "started")
+    guest.save()
+    guest.restore()
+    _agree(follower, "restored")
+    guest.shutdown()
+    return follower.problems
+
+
+def _agree(follower: Follower, when: str) -> None:
+    sources = read_sources(follower.do("sources"))
+    for one in sources.values():
+        say(f"ptp: {follower.guest.name}: {when}: {one}")
+    follower.problem(when, check_agree(sources, (PHC, DOM0)))
 
 
 def run_linuxptp(guest: Guest, away: Host) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Callable
 from lab.base.common import LabError, say
 from lab.commands import options
 from lab.commands.ptp.build import make_followers
-from lab.commands.ptp.follow import run_chrony, run_linuxptp
+from lab.commands.ptp.follow import run_chrony, run_linuxptp, run_ntp
 from lab.commands.ptp.interval import run_interval
 from lab.commands.ptp.reads import run_reads
 from lab.config import Settings
@@ -32,10 +32,15 @@ class Case:
 
     name: str
     run: Callable[[Guest, Host, argparse.Namespace], list[str]]
-    # The guest has chrony and linuxptp, and is moved to another host in the end; of the
-    # other guests the dom0 has the series
+    # The guest has chrony and linuxptp, and is moved to another host unless it has a
+    # network; of the other guests the dom0 has the series
     follows: bool = False
     cmdline: str = ""
+    network: bool = False
+
+    @property
+    def moves(self) -> bool:
+        return self.follows and not self.network
 
     def __str__(self) -> str:
         return self.name
@@ -44,6 +49,7 @@ class Case:
 CASES = (
     Case("chrony", lambda guest, away, _: run_chrony(guest, away), follows=True),
     Case("linuxptp", lambda guest, away, _: run_linuxptp(guest, away), follows=True),
+    Case("ntp", lambda guest, _, __: run_ntp(guest), follows=True, network=True),
     Case("reads", lambda guest, _, args: run_reads(guest, args.reads, args.restores)),
     # Its own clock, too, is read from the pvclock
     Case("interval", lambda guest, _, __: run_interval(guest), cmdline=PVCLOCK),
@@ -69,6 +75,7 @@ def arguments(parser: options.Parser) -> None:
     options.add_host(parser)
     options.add_guest(parser)
     options.add_no_build(parser)
+    options.add_mutant(parser)
     options.add_verbose(parser)
 
 
@@ -79,7 +86,7 @@ def run_case(case: Case, settings: Settings, args: argparse.Namespace) -> list[s
     images = make(settings.xen, settings.kernel)
     memory = MEMORY if case.follows else 64
     settings = replace(settings, cmdline=f"{settings.cmdline} {case.cmdline}".strip())
-    spec = settings.spec(case.name, memory=memory)
+    spec = replace(settings.spec(case.name, memory=memory), network=case.network)
     host = replace(settings.host, series=not case.follows)
     try:
         with contextlib.ExitStack() as stack:
@@ -87,7 +94,7 @@ def run_case(case: Case, settings: Settings, args: argparse.Namespace) -> list[s
                 stack.enter_context(
                     Session(name, settings, options.tell("ptp"), host, images)
                 )
-                for name in (["ptp", "ptp-away"] if case.follows else ["ptp"])
+                for name in (["ptp", "ptp-away"] if case.moves else ["ptp"])
             ]
             away = sessions[-1].host(spec.kind)
             guest = sessions[0].guest(spec)
