@@ -5,7 +5,7 @@
 
 VALUES = KERNEL:kernel XEN:xen HOST_TSC:host GUEST:guest TSC_MODE:tsc-mode \
 	 CMDLINE:cmdline PART:part KDIR:kdir SERIES:series SIGNOFF:signoff \
-	 TRAILERS:trailers CONFIG:config
+	 TRAILERS:trailers CONFIG:config SET:set
 FLAGS = V:verbose R:reverse
 
 # What was given on make's command line and is not empty, as NAME:option
@@ -42,7 +42,7 @@ help:
 	@echo '  make kit        pack guests, and a script that runs them on any Xen host, in build/'
 	@echo '  make series     write the patches, for git am, as one diff, and as mails'
 	@echo '  make apply      apply the series to the kernel source in KDIR=; R=1 takes it off'
-	@echo '  make deb        build Debian packages of the kernel, configured by CONFIG='
+	@echo '  make deb        build Debian packages of the kernel, configured by CONFIG= SET='
 	@echo '  make tool       build xen-clock, the users'"'"' tool, in build/tool/'
 	@echo '  make deb-tool   build the Debian package of it, with units for systemd'
 	@echo '  make clean      remove build/; make distclean: downloads/ too'

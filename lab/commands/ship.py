@@ -144,9 +144,16 @@ def deb_arguments(parser: options.Parser) -> None:
         metavar="FILE",
         help="the configuration, such as /boot/config-VERSION or /proc/config.gz",
     )
+    parser.add_argument(
+        "--set",
+        default="",
+        metavar="OPTIONS",
+        help="change these options of it, such as 'PREEMPT_RT=y DEBUG_INFO_BTF=n'",
+    )
     add_version(parser, DEFAULT_KERNEL)
 
 
 def deb_main(args: argparse.Namespace) -> int:
     script("setup", "deb")
-    return status_of("deb", args.kernel or DEFAULT_KERNEL, str(args.config.absolute()))
+    kernel, config = args.kernel or DEFAULT_KERNEL, str(args.config.absolute())
+    return status_of("deb", kernel, config, *args.set.split())

@@ -40,3 +40,10 @@ def test_kernel_without_a_series(tmp_path: Path) -> None:
     config.write_text("CONFIG_XEN=y\n")
     done = run("scripts/deb", "4.19", config)
     assert done.returncode == 1 and "no series for Linux 4.19" in done.stdout
+
+
+@pytest.mark.parametrize("option", ["PREEMPT_RT", "preempt=y", "HZ=fast", "A=y;B=y"])
+def test_what_is_set(tmp_path: Path, option: str) -> None:
+    done = run("scripts/deb", KERNEL, tmp_path / "config", option)
+    assert done.returncode == 1
+    assert f"{option} is not an option with its value" in done.stdout
