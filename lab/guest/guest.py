@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.base.common import LabError
 from lab.config import GuestSpec
 from lab.host.errors import GUEST_DEAD, GuestDied, HostDied
-from lab.guest.xl_config import configure
+from lab.guest.xl_config import configure, stage
 from lab.guest.diagnose import XEN_ANSWERS, where_it_is
 from lab.base.log import Log
 from lab.host.network import CONNECT, Cable, serve
@@ -50,7 +50,9 @@ class Guest:
         self._gone = -1
         self.log = Log(host.run.path(f"guest-{self.name}.log"))
         self._console_start = len(host.console.lines)
-        self._stage = configure(host, spec, kernel, initramfs)
+        self._images = (kernel, initramfs)
+        self._staged = stage(host, spec, *self._images)
+        configure(host, spec, self._staged)
 
     def create(self, *, paused: bool = False, restarts: bool = False) -> None:
         """A paused guest has not run yet: unpause() lets it.
@@ -60,7 +62,9 @@ class Guest:
         """
         self.host.guest_logs[self.name] = self.log
         options = " ".join(["-p"] * paused + ["-e"] * (not restarts))
-        self._start(f"{self._stage} && xl create {options} /share/{self.name}.cfg")
+        self._start(
+            f"{self._staged.order} && xl create {options} /share/{self.name}.cfg"
+        )
 
     def _start(self, command: str) -> str:
         self._gone = self.host.gone
@@ -251,6 +255,9 @@ class Guest:
         host.run.add(here, file)
         here.unlink()
         self._be_on(host)
+        if self.spec.kind == "hvm":
+            # Its device model opens the files that it was booted with
+            host.must(stage(host, self.spec, *self._images).order)
         host.must(
             f"dd if=/share/{file} bs=1M | lzop -dc > /run/{self._file} && "
             f"rm /share/{file}"

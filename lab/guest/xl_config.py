@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.config import GuestSpec
@@ -56,14 +57,29 @@ def put_initramfs(host: Host, spec: GuestSpec, initramfs: Path) -> str:
     return small.name
 
 
-def configure(host: Host, spec: GuestSpec, kernel: Path, initramfs: Path) -> str:
-    """Write xl's configuration.
+@dataclass(frozen=True)
+class Staged:
+    """What a guest boots, as it is called in /run of dom0, and how it gets there."""
 
-    The result is an order for dom0, to copy the images to where xl looks for them.
-    """
+    kernel: str
+    # "" if there is none
+    ramdisk: str
+
+    @property
+    def order(self) -> str:
+        return " && ".join(
+            TAKE.format(file) for file in (self.kernel, self.ramdisk) if file
+        )
+
+
+def stage(host: Host, spec: GuestSpec, kernel: Path, initramfs: Path) -> Staged:
     image = f"bzImage-{kernel.parent.name}"
     host.run.add(kernel, image)
-    ramdisk = "" if spec.disk else put_initramfs(host, spec, initramfs)
+    return Staged(image, "" if spec.disk else put_initramfs(host, spec, initramfs))
+
+
+def configure(host: Host, spec: GuestSpec, staged: Staged) -> None:
+    """Write xl's configuration."""
     kind, memory = spec.kind, spec.memory
     if kind == "pvshim":
         kind, memory = "pvh", memory + SHIM_MIB
@@ -73,7 +89,7 @@ def configure(host: Host, spec: GuestSpec, kernel: Path, initramfs: Path) -> str
     config = [
         f'name = "{spec.name}"',
         f'type = "{kind}"',
-        f'kernel = "/run/{image}"',
+        f'kernel = "/run/{staged.kernel}"',
         f'extra = "{" ".join(extra.split())}"',
         f"memory = {memory}",
         f"vcpus = {spec.vcpus}",
@@ -81,7 +97,7 @@ def configure(host: Host, spec: GuestSpec, kernel: Path, initramfs: Path) -> str
     if spec.disk:
         config.append(f'disk = ["phy:{spec.disk},xvda,w"]')
     else:
-        config.append(f'ramdisk = "/run/{ramdisk}"')
+        config.append(f'ramdisk = "/run/{staged.ramdisk}"')
     if spec.kind == "pvshim":
         config.append("pvshim = 1")
     if spec.kind == "hvm":
@@ -93,4 +109,3 @@ def configure(host: Host, spec: GuestSpec, kernel: Path, initramfs: Path) -> str
     if spec.tsc_mode:
         config.append(f'tsc_mode = "{spec.tsc_mode}"')
     host.run.path(f"{spec.name}.cfg").write_text("\n".join(config) + "\n")
-    return " && ".join(TAKE.format(file) for file in (image, ramdisk) if file)

@@ -20,7 +20,8 @@ from lab.base.select import select
 from lab.config import HOSTS, XENS, GuestSpec
 from lab.guest.report import Report
 from lab.guest.scenario import Life
-from lab.guest.xl_config import SHIM_MIB, configure
+from lab.guest.guest import Guest
+from lab.guest.xl_config import SHIM_MIB, configure, stage
 from lab.host.qemu_args import qemu_command
 from lab.host.xen_tsc import Outside
 from lab.images import device_model
@@ -132,7 +133,8 @@ def test_xls_configuration(tmp_path: Path, kind: str, lines: list[str]) -> None:
     host: Any = SimpleNamespace(run=run, spec=HOSTS["untrusted"])
     stored = tmp_path / "stored.cpio.gz"
     stored.write_bytes(gzip.compress(bytes(10_000), compresslevel=0))
-    configure(host, GuestSpec("g", kind=kind), Path("6.12/bzImage"), stored)
+    spec = GuestSpec("g", kind=kind)
+    configure(host, spec, stage(host, spec, Path("6.12/bzImage"), stored))
     assert set(lines) <= set((tmp_path / "g.cfg").read_text().splitlines())
     small = tmp_path / "small.cpio.gz"
     assert small.exists() == (kind == "hvm")
@@ -147,11 +149,38 @@ def test_a_guest_that_has_a_disk(tmp_path: Path, kind: str) -> None:
     run = SimpleNamespace(add=lambda *_: None, path=lambda name: tmp_path / name)
     host: Any = SimpleNamespace(run=run, spec=HOSTS["untrusted"])
     spec = GuestSpec("g", kind=kind, disk="/dev/vdb")
-    order = configure(host, spec, Path("6.12/bzImage"), Path("none.cpio.gz"))
+    staged = stage(host, spec, Path("6.12/bzImage"), Path("none.cpio.gz"))
+    configure(host, spec, staged)
     config = (tmp_path / "g.cfg").read_text()
     assert 'disk = ["phy:/dev/vdb,xvda,w"]' in config and "ramdisk" not in config
     assert " root=/dev/xvda rw" in config
-    assert "bzImage" in order and "cpio" not in order
+    assert "bzImage" in staged.order and "cpio" not in staged.order
+
+
+@pytest.mark.parametrize("kind", ["pvh", "hvm"])
+def test_a_guest_that_is_moved(tmp_path: Path, kind: str) -> None:
+    """An HVM guest's device model opens the images where it is restored, too."""
+    orders: dict[str, list[str]] = {"home": [], "away": []}
+
+    def host(name: str) -> Any:
+        run = SimpleNamespace(add=lambda *_: None, path=lambda file: tmp_path / file)
+        made = SimpleNamespace(run=run, spec=HOSTS["untrusted"], guest_logs={})
+        made.console, made.gone = SimpleNamespace(lines=[]), 0
+
+        def must(order: str) -> str:
+            orders[name].append(order)
+            return "7"
+
+        made.must = must
+        return made
+
+    image = tmp_path / "image.cpio.gz"
+    image.write_bytes(gzip.compress(b""))
+    guest = Guest(host("home"), GuestSpec("g", kind=kind), Path("6.12/bzImage"), image)
+    (tmp_path / "g.save.lzo").write_bytes(b"")
+    guest.move_to(host("away"))
+    assert not orders["home"]
+    assert ("bzImage-6.12" in orders["away"][0]) == (kind == "hvm")
 
 
 def test_a_guest_of_the_shim() -> None:
