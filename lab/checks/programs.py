@@ -90,6 +90,12 @@ def check_chrony(said: Sections, *, follows: bool) -> list[str]:
     return []
 
 
+def check_bursts(said: Sections, resumes: int) -> list[str]:
+    """By xen-clock-chrony.service chrony measures as often as the guest resumes."""
+    found = numbers(said.get("bursts", ""))
+    return [] if found == [resumes] else [f"measured {found} times, not {resumes}"]
+
+
 def summary(begin: str, end: str) -> list[str]:
     """What the programs themselves say of their clocks, for people."""
     first, last = sections(begin), sections(end)
@@ -113,7 +119,9 @@ def check_alert(said: dict[str, str]) -> dict[str, list[str]]:
     return {"alert": problems}
 
 
-def check_programs(begin: str, end: str, *, follows: bool) -> dict[str, list[str]]:
+def check_programs(
+    begin: str, end: str, *, follows: bool, resumes: int
+) -> dict[str, list[str]]:
     """Everything, by the names that the report shows."""
     first, last = sections(begin), sections(end)
     return {
@@ -125,5 +133,5 @@ def check_programs(begin: str, end: str, *, follows: bool) -> dict[str, list[str
         "redis": check_redis(last),
         "journal": check_journal(last),
         "node_exporter": check_pair(last, "counters", "CPU counters have shrunk"),
-        "chrony": check_chrony(last, follows=follows),
+        "chrony": check_chrony(last, follows=follows) + check_bursts(last, resumes),
     }

@@ -34,6 +34,8 @@ __REALTIME_TIMESTAMP 812 entries, 1 back
 == chrony
 Reference ID    : 58454E00 (XEN)
 Frequency       : 3.271 ppm fast
+== bursts
+1
 == beats
 in order
 41
@@ -44,7 +46,7 @@ rows 960
 
 
 def wrong(begin: str = BEGIN, end: str = END, *, follows: bool = True) -> list[str]:
-    return problems_of(check_programs(begin, end, follows=follows))
+    return problems_of(check_programs(begin, end, follows=follows, resumes=1))
 
 
 def test_sections() -> None:
@@ -72,6 +74,7 @@ def test_all_is_well() -> None:
         ("812 entries, 0 back", "812 entries, 3 back", "went back 3 times in 812"),
         ("__REALTIME_TIMESTAMP 812", "other 0", "the journal has no other"),
         ("1792 0", "1792 4", "4 of 1792 CPU counters have shrunk"),
+        ("bursts\n1", "bursts\n0", "measured [0] times, not 1"),
         ("in order\n41", "out of order", "systemd's timer: out of order"),
         ("(XEN)", "()", "does not follow the host's clock"),
         ("3.271 ppm", "871.3 ppm", "cannot hold the clock's frequency"),

@@ -108,7 +108,9 @@ def findings(case: Case, spec: GuestSpec, life: Life, said: dict[str, str]) -> F
         return check_alert(said)
     slept = SLEPT.get(case.what, Slept())
     found = check_guest(spec, life, slept)
-    found |= check_programs(said["begin"], said["end"], follows=spec.patched)
+    found |= check_programs(
+        said["begin"], said["end"], follows=spec.patched, resumes=slept.suspends
+    )
     if spec.patched:
         host = UNTRUSTED.for_guests(spec.kind)
         found |= check_series(spec, life, host, slept, demoted=case.demoted)
