@@ -85,7 +85,7 @@ class HostSpec:
         """With one CPU for all but PV guests and a PV dom0: what kills them, see
         lab/guest/known_bugs.py, takes a thread of QEMU that is interrupted at the wrong
         place, by another vCPU's.  And so that QEMU can be kept on one CPU, see
-        lab/host/qemu_args.py.
+        lab/host/pins.py.
         """
         if kind == "pv" and not self.pvh_dom0:
             return self

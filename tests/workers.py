@@ -11,7 +11,7 @@ from typing import Any, Generator
 
 import pytest
 
-from lab.host.qemu_args import pins
+from lab.host.pins import pins
 
 # Files whose tests one worker runs, as they share what takes long to make or must not
 # run at the same time; what takes longest comes first, each file of the others is alone

@@ -69,6 +69,7 @@ class Session:
             self._hosts[kind] = host
             host.wait_boot()
         host = self._hosts[kind]
+        host.move_to_idle_cpu()
         # Others may have used it for long
         host.limit = host.age + RUN_LIMIT
         return host

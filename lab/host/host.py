@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shlex
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Callable
 
+from lab.host.pins import is_pinned, move_to_idle_cpu
 from lab.host.qemu_args import qemu_command
 from lab.base import common
 from lab.base.common import LabError, need, say
@@ -95,6 +97,13 @@ class Host:
     @property
     def runs(self) -> bool:
         return self._process.poll() is None
+
+    def move_to_idle_cpu(self) -> None:
+        """Others may have come to the one that it was booted on."""
+        # That QEMU has died the next order will tell
+        with contextlib.suppress(ProcessLookupError):
+            if is_pinned(self.spec):
+                move_to_idle_cpu(self.pid)
 
     def _kill(self) -> None:
         if self.runs:

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from pathlib import Path
 
 from lab.host.gdb import SOCKET
+from lab.host.pins import pinned
 from lab.config import HostSpec
 from lab.images.initramfs import Images
 from lab.host.qmp import SOCKET as QMP_SOCKET
@@ -23,20 +22,6 @@ MTU = 16000
 # TCG's TSC has one frequency, never stops and is the same on all CPUs, but TCG does
 # not say so.  QEMU warns that it cannot offer the bit, and then offers it.
 INVARIANT_TSC = "invtsc=on,x-force-features=on"
-# Machines that run at the same time shall not share one
-pins = itertools.cycle(sorted(os.sched_getaffinity(0)))
-
-
-def pinned(spec: HostSpec) -> list[str]:
-    """Keeps QEMU's threads on one of our CPUs, where that does not make it slower.
-
-    SVM makes QEMU lose interrupts: where it enters a guest and leaves it, it changes
-    what the CPU has pending by one instruction without LOCK (orl, andl).  If another
-    thread of its asks for an interrupt at that moment nobody learns of it until the
-    next one.  When that was Xen's timer, there is none.  On one CPU the two
-    instructions come one after the other.
-    """
-    return [] if spec.cpus > 1 else ["taskset", "-c", str(next(pins))]
 
 
 def accelerator(spec: HostSpec) -> list[str]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +16,9 @@ import pytest
 
 from lab.base import unix_socket as sockets
 from lab.checks import policy
-from lab.host import xen_tsc, xen_uptime as uptime
-from lab.host.qemu_args import pinned, qemu_command
+from lab.host import pins, xen_tsc, xen_uptime as uptime
+from lab.host.pins import better_than, idle_times, move_to_idle_cpu, pinned
+from lab.host.qemu_args import qemu_command
 from lab.base.common import LabError
 from lab.checks.policy import expect, expect_leaf
 from lab.host.gdb import SOCKET, Stub
@@ -124,6 +128,47 @@ def test_qemu_keeps_to_one_cpu_for_pvh_guests() -> None:
     assert one[:2] == ["taskset", "-c"]
     assert (one != two) == (len(os.sched_getaffinity(0)) > 1)
     assert not pinned(HOST)
+
+
+STAT = """cpu  9 9 9 9 9 0 0 0 0 0
+cpu0 100 0 100 {} 50 0 0 0 0 0
+cpu1 100 0 100 {} 0 0 0 0 0 0
+intr 12345 0
+"""
+
+
+def test_cpus_that_are_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine goes where it is alone, and not for a little more."""
+    monkeypatch.setattr(os, "sysconf", lambda _: 100)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    before = idle_times(STAT.format(100, 100))
+    assert before == {0: 1.5, 1: 1.0}
+    after = idle_times(STAT.format(100, 120))
+    assert better_than(0, before, after) == 1
+    assert better_than(1, before, after) == 1
+    assert better_than(0, before, idle_times(STAT.format(115, 120))) == 0
+    # Ours are not all that there are
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert better_than(0, before, after) == 0
+
+
+def test_all_threads_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) == 1:
+        pytest.skip("there is one CPU only")
+    monkeypatch.setattr(pins, "better_than", lambda *_: cpus[1])
+    program = "import threading, time; [threading.Timer(60, int).start() for _ in '12']"
+    command = ["taskset", "-c", str(cpus[0]), sys.executable, "-c", program]
+    with subprocess.Popen(command) as process:
+        tasks = Path(f"/proc/{process.pid}/task")
+        while len(list(tasks.iterdir())) < 3:
+            time.sleep(0.01)
+        move_to_idle_cpu(process.pid)
+        moved = [os.sched_getaffinity(int(task.name)) for task in tasks.iterdir()]
+        state = (tasks.parent / "stat").read_text().rpartition(")")[2].split()[0]
+        process.kill()
+    assert moved == [{cpus[1]}] * 3
+    assert state != "T"
 
 
 # A stand-in for QEMU's gdb stub, and for the memory of Xen behind it
