@@ -13,7 +13,7 @@ import pytest
 
 from lab.base.common import LabError
 from lab.base.kmsg import Record
-from lab.checks.all import Slept, seen_in_shim
+from lab.checks.all import Slept, check_guest, seen_in_shim
 from lab.checks.hvm import RtcReading, check_emulated, check_rtc, check_rtc_time
 from lab.commands.matrix.table import cells
 from lab.base.select import select
@@ -74,6 +74,20 @@ def clocks(**wrong: str) -> Report:
 def test_the_checks(wrong: dict[str, str], problems: int) -> None:
     report = clocks(**wrong)
     assert len([*check_rtc(report), *check_emulated(report)]) == problems
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_on_another_host_the_rtc_has_its_time(elsewhere: bool) -> None:
+    """What was taken for CLOCK_REALTIME before stays, if that is ahead."""
+    report = clocks(rtc_after=reading(-60))
+    life = Life(SimpleNamespace(), report, {}, 0.0)  # type: ignore
+    slept = Slept(1, 1, elsewhere=elsewhere)
+    spec = GuestSpec("g", kind="hvm")
+    assert len(check_guest(spec, life, slept, ["machine"])["machine"]) == (
+        not elsewhere
+    )
+    report.values["before.available"] = "tsc xen"
+    assert check_guest(spec, life, slept, ["machine"])["machine"]
 
 
 def test_a_refused_pm_timer() -> None:

@@ -7,10 +7,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.base.common import BUILD, LabError
+from lab.base.common import BUILD, TOP, LabError
 from lab.images.kernel import make
 
 LAB = "lab"
+DISTRIBUTIONS = TOP / "lab/kconfig/distributions"
+LINE = re.compile(r"^(?:CONFIG_(\w+=\S+)|# CONFIG_(\w+) is not set)$", re.M)
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,15 @@ class Config:
     base: str = LAB
     # Each prefix becomes a kernel that is booted
     boots: bool = False
+    # Only the whole series does
+    whole: bool = False
 
     def __str__(self) -> str:
         return self.name
+
+    def name_of(self, number: int) -> str:
+        """Of the kernel with so many steps."""
+        return self.name if self.whole else f"{number:02}"
 
     @property
     def lines(self) -> list[str]:
@@ -58,6 +66,16 @@ class Config:
         path.write_text(text)
 
 
+def distributions() -> list[Config]:
+    """The lab's, with what counts for clocks, scheduling and guests as others have it."""
+    found = []
+    for path in sorted(DISTRIBUTIONS.glob("*.config")):
+        lines = LINE.findall(path.read_text())
+        options = tuple(one or f"{off}=n" for one, off in lines)
+        found.append(Config(path.stem, options, whole=True))
+    return found
+
+
 CONFIGS = [
     Config("lab", boots=True),
     Config("no-pv", ("XEN_PV=n",)),
@@ -74,4 +92,5 @@ CONFIGS = [
     Config("allnoconfig", base="allnoconfig"),
     # What W=1 has to say of others' code is no error
     Config("defconfig", ("WERROR=n",), base="x86_64_defconfig xen.config"),
+    *distributions(),
 ]

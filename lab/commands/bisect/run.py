@@ -3,7 +3,8 @@
 
 A prefix is compiled where the series changes something, and must want no symbol that
 only a later step brings; the whole series is linked, too.  In the lab's configuration
-each prefix is, and then lives as a guest that is saved and restored.
+each prefix is, and then lives as a guest that is saved and restored.  In those of
+distributions the whole series is built, booted, restored and demoted.
 """
 
 from __future__ import annotations
@@ -19,14 +20,20 @@ from lab.base.common import BUILD, LabError, locked, need_space, say
 from lab.base.common import write_atomically
 from lab.base.junit import Case, write_junit
 from lab.config import GuestSpec, HOSTS, Settings
-from lab.checks.all import Slept, check_guest, problems_of
+from lab.checks.all import CHECKS, Slept, check_guest, check_series, problems_of
+from lab.guest.scenario import Jump, Scenario, save_and_restore
 from lab.images.kernel import build_both, git, script, tree_of
 from lab.commands.bisect.build import Prefixes
 from lab.commands import options
 from lab.commands.bisect.configs import CONFIGS, Config
 
 SERIES = "origin/series"
-BOOT = "boots"
+BOOTS = "boots"
+# The TSC jumps by so much, which takes a host that is older than that
+JUMP_NS = -15_000_000_000
+HOST = HOSTS["untrusted"].older()
+# Kernels for thousands of CPUs take more than the lab's
+MEMORY = 192
 ONCE = Slept(suspends=1, wakes=1)
 # What is wrong with a prefix, by configuration and the number of its steps
 Table = dict[str, dict[int, list[str]]]
@@ -50,8 +57,8 @@ class Tree:
     def path(self) -> Path:
         return self.home / "linux"
 
-    def image(self, number: int) -> Path:
-        return self.home / f"{number:02}" / "bzImage"
+    def image(self, name: str) -> Path:
+        return self.home / name / "bzImage"
 
     def prepare(self) -> None:
         new = self.home / "linux.new"
@@ -97,15 +104,21 @@ class Build:
         self._prefixes.build_base(*linked)
         self._told(0, "the base", [])
         for number, commit in enumerate(self._prefixes.steps, 1):
-            targets = linked or (("vmlinux",) if number == self._total else ())
-            self.found[number] = self._prefixes.build(commit, *targets)
-            self._told(number, self._prefixes.subject(commit), self.found[number])
-            if self._config.boots and not self.found[number]:
-                image = self._tree.image(number)
-                image.parent.mkdir(exist_ok=True)
-                shutil.copy(self._tree.path / "arch/x86/boot/bzImage", image)
-        if not self.found[self._total]:
+            if self._config.whole and number < self._total:
+                continue
+            self._build(number, commit, linked)
+        if not self.found[self._total] and not self._config.whole:
             self._link()
+
+    def _build(self, number: int, commit: str, linked: tuple[str, ...]) -> None:
+        last = ("bzImage",) if self._config.whole else ("vmlinux",)
+        targets = linked or (last if number == self._total else ())
+        self.found[number] = self._prefixes.build(commit, *targets)
+        self._told(number, self._prefixes.subject(commit), self.found[number])
+        if "bzImage" in targets and not self.found[number]:
+            image = self._tree.image(self._config.name_of(number))
+            image.parent.mkdir(exist_ok=True)
+            shutil.copy(self._tree.path / "arch/x86/boot/bzImage", image)
 
     def _link(self) -> None:
         """Add the symbols that a prefix would lack if it were linked."""
@@ -117,22 +130,58 @@ class Build:
                 self.found[number] += problems
 
 
-def boot(tree: Tree, settings: Settings, numbers: list[int]) -> dict[int, list[str]]:
-    found = {}
-    with Session("prefixes", settings, tell, HOSTS["untrusted"]) as session:
+@dataclass(frozen=True)
+class Boot:
+    """A kernel as a guest, what becomes of it, and which of the checks must pass."""
+
+    kind: str = "pv"
+    scenario: Scenario = save_and_restore
+    slept: Slept = ONCE
+    # All must where none is named
+    checks: tuple[str, ...] = ()
+    demoted: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}-{'jump' if self.demoted else 'save'}"
+
+
+# A prefix need not do more
+PREFIX = (Boot(checks=("trouble", "clocks")),)
+WHOLE = (
+    Boot(),
+    Boot("pvh"),
+    Boot("pv", Jump(JUMP_NS, idle=True), Slept(), demoted="moved apart by"),
+)
+
+
+def problems_in(boot: Boot, case: GuestSpec, session: Session) -> list[str]:
+    try:
+        life = session.run(case, boot.scenario)
+    except LabError as error:
+        return [str(error)]
+    found = check_guest(case, life, boot.slept, boot.checks or CHECKS)
+    if not boot.checks:
+        found |= check_series(case, life, HOST, boot.slept, boot.demoted)
+    return problems_of(found)
+
+
+def boot(
+    tree: Tree, settings: Settings, config: Config, numbers: list[int]
+) -> dict[int, list[str]]:
+    """What is wrong with each of these."""
+    found: dict[int, list[str]] = {}
+    with Session("prefixes", settings, tell, HOST) as session:
         for number in numbers:
-            name = f"prefix-{number:02}"
-            linux = str(tree.image(number).parent.relative_to(BUILD))
-            case = GuestSpec(name, linux=linux)
-            try:
-                life = session.run(case)
-                found_in = check_guest(case, life, ONCE, ["trouble", "clocks"])
-                problems = problems_of(found_in)
-            except LabError as error:
-                problems = [str(error)]
-            found[number] = problems
-            if problems:
-                tell("\n    ".join([f"{name}: FAILED:", *problems]))
+            name = config.name_of(number)
+            linux = str(tree.image(name).parent.relative_to(BUILD))
+            for one in WHOLE if config.whole else PREFIX:
+                case = GuestSpec(
+                    f"{name}-{one}", linux=linux, kind=one.kind, memory=MEMORY
+                )
+                problems = problems_in(one, case, session)
+                found[number] = found.get(number, []) + problems
+                came = ["FAILED:", *problems] if problems else ["booted"]
+                tell(f"{case}: " + "\n    ".join(came))
     return found
 
 
@@ -184,9 +233,10 @@ def main(args: argparse.Namespace) -> int:
             build = Build(tree, config)
             build.run()
             table[str(config)] = build.found
-            if config.boots:
+            if config.boots or config.whole:
                 built = [number for number, wrong in build.found.items() if not wrong]
-                table[BOOT] = boot(tree, settings, built)
+                booted = boot(tree, settings, config, built)
+                table[f"{config} {BOOTS}"] = booted
             text = markdown(settings.kernel, table, subjects)
             write_atomically(report, text.encode())
     if args.junit:

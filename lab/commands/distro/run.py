@@ -70,7 +70,7 @@ CASES = (
     Case("pv-native-save", "pv", "save", "native"),
     Case("pv-move-1ghz", "pv", "move"),
 )
-SLEPT = {"save": Slept(1, 1), "move": Slept(1, 1)}
+SLEPT = {"save": Slept(1, 1), "move": Slept(1, 1, elsewhere=True)}
 
 
 def arguments(parser: options.Parser) -> None:

@@ -153,7 +153,11 @@ LIFECYCLES = {
         always(failed_migration), STAYED, network=True, refused=never_cancelled
     ),
     "move-1ghz": Lifecycle(
-        lambda stage: Move(stage.target()), ONCE, words="", target="1ghz", drawn=True
+        lambda stage: Move(stage.target()),
+        replace(ONCE, elsewhere=True),
+        words="",
+        target="1ghz",
+        drawn=True,
     ),
     "move-older": Lifecycle(
         lambda stage: Move(stage.target()), ONCE, target="older", drawn=True
