@@ -55,7 +55,7 @@ def better_than(cpu: int, before: dict[int, float], after: dict[int, float]) -> 
 
 
 def move_to_idle_cpu(pid: int) -> None:
-    """All of its threads, while it is stopped: no two of them are ever apart."""
+    """All threads of a child, while it is stopped: no two of them are ever apart."""
     cpu = min(os.sched_getaffinity(pid))
     before = idle_times(STAT.read_text())
     time.sleep(LOOK)
@@ -64,6 +64,8 @@ def move_to_idle_cpu(pid: int) -> None:
         return
     os.kill(pid, signal.SIGSTOP)
     try:
+        # Until then threads can come and go; and it may end instead, which others notice
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         for thread in Path(f"/proc/{pid}/task").iterdir():
             os.sched_setaffinity(int(thread.name), {best})
     finally:
