@@ -13,8 +13,8 @@ from lab.guest import session as cases
 from lab.config import GuestSpec
 from tests.lives import Lives
 from lab.commands.debug import ALL, CIRCLE, XENBUS, check_checks
-from lab.guest.known_bugs import STALE, TWICE, UNSENT, fault_in
-from lab.guest.scenario import Life, save_and_restore
+from lab.guest.known_bugs import STALE, TWICE, UNDERFLOW, UNSENT, fault_in
+from lab.guest.scenario import Life, RestoreApart, Scenario, save_and_restore
 from lab.base.kmsg import Record
 from lab.guest.report import Report
 
@@ -35,6 +35,12 @@ NETFRONT = (
 )
 
 
+APART = (
+    "[42.1][T19] xen: TSC marked unstable: "
+    "the TSCs of vCPUs differ by 2931670780068 ms (was reliable)"
+)
+
+
 def test_what_others_do() -> None:
     assert fault_in(XEN_SAYS) == TWICE
     assert fault_in(OOPS) == STALE
@@ -47,13 +53,26 @@ def test_what_others_do() -> None:
         fault_in(NETFRONT.replace("at xen", "CPU: 1 PID: 31 at mm.h:1 xen")) == UNSENT
     )
     assert not fault_in(NETFRONT.replace("xennet_", "blkfront_"))
+    assert fault_in(APART) == UNDERFLOW
+    assert not fault_in(APART.replace("2931670780068", "600000"))
 
 
 @pytest.mark.parametrize(
-    ("said", "lives"), [(["well"], 1), ([NETFRONT, "well"], 2), ([NETFRONT] * 9, 5)]
+    ("said", "scenario", "lives"),
+    [
+        (["well"], save_and_restore, 1),
+        ([NETFRONT, "well"], save_and_restore, 2),
+        ([NETFRONT] * 9, save_and_restore, 5),
+        ([APART, "well"], save_and_restore, 2),
+        ([APART], RestoreApart(79 * 365 * 24 * 3600), 1),
+    ],
 )
 def test_what_a_guest_survives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str], lives: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: list[str],
+    scenario: Scenario,
+    lives: int,
 ) -> None:
     """It lives once more, but not for ever: then it is checked as it is."""
     words = iter(said)
@@ -67,7 +86,7 @@ def test_what_a_guest_survives(
         cases, "live", lambda one, *_, **__: Life(one, nothing, {}, 0.0)
     )
     session: Any = SimpleNamespace(guest=guest, tell=print)
-    life = Lives._live(session, GuestSpec("survivor"), nothing, False)
+    life = Lives._live(session, GuestSpec("survivor"), scenario, False)
     assert life.lives == lives and life.guest.said == said[lives - 1]
 
 
