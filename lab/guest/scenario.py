@@ -34,7 +34,16 @@ class Life:
     @property
     def ticks(self) -> list[float]:
         """How long the last ticks took, in seconds by dom0's clock."""
-        times = [tick.at for tick in self.guest.ticks[-TICKS - 1 :]]
+        return self._between([tick.at for tick in self.guest.ticks])
+
+    @property
+    def own_ticks(self) -> list[float]:
+        """The same by the guest's CLOCK_MONOTONIC."""
+        return self._between([tick.monotonic for tick in self.guest.ticks])
+
+    @staticmethod
+    def _between(times: list[float]) -> list[float]:
+        times = times[-TICKS - 1 :]
         return [two - one for one, two in zip(times, times[1:])]
 
 

@@ -119,24 +119,29 @@ def test_a_guest_that_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 class Ticked:
     """A guest, as far as its life asks for its ticks."""
 
-    def __init__(self, *times: float) -> None:
-        self.ticks = [Tick(at, 0.0, 0.0) for at in times]
+    def __init__(self, times: tuple[float, ...], late: float) -> None:
+        self.ticks = [Tick(at, 700.0 + 2 * n, 0.0) for n, at in enumerate(times)]
+        self.ticks[-1] = self.ticks[-1]._replace(
+            monotonic=698.0 + 2 * len(times) + late
+        )
 
 
 @pytest.mark.parametrize(
-    ("times", "wrong"),
+    ("times", "late", "wrong"),
     [
-        ((0, 2, 4, 6, 8, 10), False),
-        ((1.5, 2, 4, 6, 8, 10), False),
-        ((0, 1.97, 4.14, 6.09, 8.44, 10.67), False),
-        ((0, 2.6, 5.2, 7.8, 10.4, 13.0), True),
-        ((0, 4, 8, 12, 16, 20), True),
-        ((0, 1, 2, 3, 4, 5), True),
-        ((0, 600, 602, 604), True),
+        ((0, 2, 4, 6, 8, 10), 0, False),
+        ((1.5, 2, 4, 6, 8, 10), 0, False),
+        ((0, 1.97, 4.14, 6.09, 8.44, 10.67), 0, False),
+        ((0, 2.11, 4.52, 7.38), 1.3, False),
+        ((0, 2, 4, 6), 1.3, True),
+        ((0, 2.6, 5.2, 7.8, 10.4, 13.0), 0, True),
+        ((0, 4, 8, 12, 16, 20), 0, True),
+        ((0, 1, 2, 3, 4, 5), 0, True),
+        ((0, 600, 602, 604), 0, True),
     ],
 )
-def test_ticks(times: tuple[float, ...], wrong: bool) -> None:
-    life = Life(Ticked(*times), parse(RECORDED), {}, 0.0)  # type: ignore[arg-type]
+def test_ticks(times: tuple[float, ...], late: float, wrong: bool) -> None:
+    life = Life(Ticked(times, late), parse(RECORDED), {}, 0.0)  # type: ignore[arg-type]
     assert bool(demotion.check_ticks(life)) == wrong
 
 
