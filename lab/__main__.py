@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Callable
 
 from lab.base import common
-from lab.commands import boot, check, debug, fuzz, mutants, plot, prove, ship, soak
+from lab.commands import boot, check, debug, forecast, fuzz, mutants, plot, prove, ship
+from lab.commands import soak
 from lab.commands.bench import run as bench
 from lab.commands.bisect import run as bisect
 from lab.commands.distro import run as distro
@@ -37,6 +38,7 @@ COMMANDS = {
     "suites": Command(suites.__doc__, suites.arguments, suites.main),
     "debug": Command(debug.__doc__, debug.arguments, debug.main),
     "distro": Command(distro.__doc__, distro.arguments, distro.main),
+    "forecast": Command(forecast.__doc__, forecast.arguments, forecast.main),
     "soak": Command(soak.__doc__, soak.arguments, soak.main),
     "ptp": Command(ptp.__doc__, ptp.arguments, ptp.main),
     "mutants": Command(mutants.__doc__, mutants.arguments, mutants.main),

@@ -10,6 +10,7 @@ from lab.checks.policy import NAMES_TSC, Expectation, expect_dom0
 from lab.checks.sysfs import MODES
 from lab.config import HostSpec
 from lab.guest.report import Report
+from lab.host.xen_tsc import Outside
 
 
 def names_tsc(report: Report) -> bool:
@@ -44,6 +45,25 @@ def guest_of(report: Report, kind: str) -> dict[str, Any]:
         "frequency_khz": leaf.khz,
         "incarnation": leaf.incarnation,
     }
+
+
+def check_listed(said: dict[str, Any], report: Report, outside: Outside) -> list[str]:
+    """What "xen-clock host" lists of a guest, against the guest and Xen."""
+    leaf = report.time_leaf("after")
+    pairs: dict[str, tuple[object, object]] = {
+        "emulated": (said["emulated"], leaf.emulated),
+        "mode": (said["mode_number"], outside.mode),
+        "incarnation": (said["incarnation"], outside.incarnation),
+        "kind": (said["kind"], "HVM or PVH" if outside.hvm else "PV"),
+    }
+    # Xen prints none of a TSC that is never emulated
+    if outside.khz:
+        pairs["frequency_khz"] = (said["frequency_khz"], outside.khz)
+    return [
+        f"xen-clock host: {name} is {seen}, and is {wanted}"
+        for name, (seen, wanted) in pairs.items()
+        if seen != wanted
+    ]
 
 
 def check_forecast(said: dict[str, Any], report: Report, *, patched: bool) -> list[str]:

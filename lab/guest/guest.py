@@ -187,6 +187,11 @@ class Guest:
         return f"{self.name}.save"
 
     @property
+    def shared(self) -> Path:
+        """Where save(share=True) leaves it, for move_to()."""
+        return self.host.run.path(f"{self._file}.lzo")
+
+    @property
     def save_command(self) -> str:
         """A file that was cut short would take the room of those that follow."""
         file = f"/run/{self._file}"
@@ -246,14 +251,15 @@ class Guest:
         self._be_on(self.host, "--incoming")
 
     def move_to(self, host: Host) -> None:
-        """Wake up on another machine, after save(share=True) on this one.
+        """Wake up on another machine, or on this one, after save(share=True) here.
 
-        This machine may be gone by then.
+        This machine may be gone by then, if it is another.
         """
-        file = f"{self._file}.lzo"
-        here = self.host.run.path(file)
-        host.run.add(here, file)
-        here.unlink()
+        here = self.shared
+        file = here.name
+        if host is not self.host:
+            host.run.add(here, file)
+            here.unlink()
         self._be_on(host)
         if self.spec.kind == "hvm":
             # Its device model opens the files that it was booted with

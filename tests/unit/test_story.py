@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from lab.checks.consistency import check_story, check_wait, check_watch
-from lab.checks.xen_clock import check_foresight
+from lab.checks.xen_clock import check_forecast, check_foresight, check_listed
 from lab.base.kmsg import Event, Record
+from lab.host.xen_tsc import Outside
 from lab.guest.report import Report
 
 WHY = "its frequency is not what it was at boot"
@@ -165,3 +167,48 @@ def test_foresight(report: Report) -> None:
         old("reliable", "invariant", "kernel"),
     ):
         assert check_foresight(wrong, report)
+
+
+# A PV guest that was restored on a host of another frequency
+MOVED = Report(
+    values={
+        "before.time_leaf": "0 2 2596128 1",
+        "after.time_leaf": "0 2 1000000 2",
+        "after.sysfs.verdict": "unstable",
+    }
+)
+# Xen prints no frequency of a TSC that is never emulated
+OUTSIDE = Outside("", 2, 0, 2, False)
+FORECAST = {
+    "emulated_before": False,
+    "emulated_after": False,
+    "frequency_khz": 1_000_000,
+    "frequency_kept": False,
+    "verdict_after": "unstable",
+}
+LISTED = {"emulated": False, "mode_number": 2, "incarnation": 2, "kind": "PV"}
+
+
+def test_forecast() -> None:
+    assert not check_forecast(FORECAST, MOVED, patched=True)
+    for name, wrong in (
+        *((name, not FORECAST[name]) for name in FORECAST if name[0] == "e"),
+        ("emulated_after", None),
+        ("frequency_khz", 2_596_128),
+        ("frequency_kept", True),
+        ("verdict_after", "reliable"),
+    ):
+        assert check_forecast({**FORECAST, name: wrong}, MOVED, patched=True)
+
+
+def test_listed() -> None:
+    said = {**LISTED, "frequency_khz": 2_596_128}
+    assert not check_listed(said, MOVED, OUTSIDE)
+    for name, wrong in (
+        ("emulated", True),
+        ("mode_number", 0),
+        ("incarnation", 1),
+        ("kind", "HVM or PVH"),
+    ):
+        assert check_listed({**said, name: wrong}, MOVED, OUTSIDE)
+    assert check_listed(said, MOVED, replace(OUTSIDE, khz=1_000_000))
