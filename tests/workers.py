@@ -43,11 +43,15 @@ def group_of(nodeid: str) -> str:
     return GROUPS.get(file.removeprefix("tests/"), file)
 
 
-def rank_of(nodeid: str) -> tuple[bool, int]:
-    """What boots comes last, and groups come before other files."""
+def rank_of(nodeid: str) -> tuple[bool, int, bool]:
+    """What boots comes last, and groups come before other files.
+
+    Of these the last are those that look at the trees, which are being compiled in.
+    """
     group = group_of(nodeid)
     rank = NAMES.index(group) if group in NAMES else len(NAMES)
-    return file_of(nodeid).removeprefix("tests/").startswith("boot/"), rank
+    directory = file_of(nodeid).removeprefix("tests/").partition("/")[0]
+    return directory == "boot", rank, directory == "series"
 
 
 def is_worker(config: pytest.Config) -> bool:

@@ -14,7 +14,7 @@ from typing import Callable
 import pytest
 
 from lab.base.common import TOP
-from tests.workers import GROUPS, group_of
+from tests.workers import GROUPS, group_of, rank_of
 
 COMMAND = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p"]
 COMMAND += ["no:cacheprovider", "-n", "2", "--dist=loadscope"]
@@ -113,3 +113,15 @@ def test_groups() -> None:
     nodeid = "tests/boot/test_jump.py::test_a_jump_is_noticed[5-s-forward]"
     assert group_of(nodeid) == group_of("tests/boot/test_sleep.py::test_x")
     assert group_of("tests/boot/test_s3.py::test_x") == "tests/boot/test_s3.py"
+
+
+def test_who_compiles_makes_nobody_wait() -> None:
+    """Tests that look at a tree come after all that do without, but boots."""
+    order = (
+        "series/test_prefixes",
+        "unit/test_tool",
+        "series/test_cocci",
+        "boot/test_s3",
+    )
+    ranks = [rank_of(f"tests/{name}.py::test_x") for name in order]
+    assert ranks == sorted(ranks) and len(set(ranks)) == len(order)
