@@ -70,6 +70,7 @@ CASES = (
     Case("pv-native-save", "pv", "save", "native"),
     Case("pv-move-1ghz", "pv", "move"),
 )
+SUITES = ("bookworm", "trixie")
 SLEPT = {"save": Slept(1, 1), "move": Slept(1, 1, elsewhere=True)}
 
 
@@ -77,6 +78,12 @@ def arguments(parser: options.Parser) -> None:
     options.add_selection(parser, "cases")
     options.add_kernel(parser)
     options.add_xen(parser)
+    parser.add_argument(
+        "--suite",
+        default=SUITES[0],
+        choices=SUITES,
+        help="the release of Debian in the guests (default: %(default)s)",
+    )
     options.add_no_build(parser)
     options.add_verbose(parser)
 
@@ -183,7 +190,7 @@ def main(args: argparse.Namespace) -> int:
         script("setup", "distro")
         build_all(settings.kernel, "debian none", "debian")
     images = make_images(settings.xen, settings.kernel)
-    image = make_userland("bookworm", settings.kernel)
+    image = make_userland(args.suite, settings.kernel)
     wrong = [run_case(case, settings, images, image) for case in cases]
     options.tell("distro")("FAIL" if any(wrong) else "PASS")
     return 1 if any(wrong) else 0
