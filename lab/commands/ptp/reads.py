@@ -19,8 +19,8 @@ from lab.guest.suspend import idle
 # When Xen booted, as it is told: seconds and ns
 TIMES = ((1_700_000_000, 0), (1_700_000_005, 500_000_000))
 APART = 5.5
-# How often it is set between two restores: hardly one read in thousands is torn by it
-SETS = 10_000
+# How often it is set between two restores: few reads have Xen write between two loads
+SETS = 50_000
 # They are read only by the threads that do nothing else
 IDLE_USEC = 1_000_000
 
