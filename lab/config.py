@@ -46,6 +46,8 @@ class Xen:
         )
 
 
+# If QEMU counts instructions, each takes a cycle and a ns
+ICOUNT_KHZ = 1_000_000
 # No machine of the lab is up for as long
 OLDER_SECONDS = 100_000
 # As a PVH guest Xen has no access to an MSR that it wants to change on the CPU that QEMU
@@ -61,7 +63,7 @@ class HostSpec:
     tsc_reliable: bool
     # Guests see the invariant TSC as well, which by default Xen hides
     itsc: bool = False
-    # The frequency is this, exactly; 0: whatever the machine below has
+    # The frequency is this, exactly, and can only be ICOUNT_KHZ; 0: as the machine below
     tsc_khz: int = 0
     # Nothing but instructions takes time: each run is like the one before
     counted: bool = False
@@ -80,6 +82,13 @@ class HostSpec:
     memory: int = 2048
     # More of its CPU than lab/host/qemu_args.py says of all
     cpu: str = ""
+
+    def __post_init__(self) -> None:
+        if self.tsc_khz not in (0, ICOUNT_KHZ):
+            raise LabError(
+                f"the host '{self.name}' cannot have a TSC of {self.tsc_khz} kHz",
+                hint=f"QEMU has that of the machine below (0), and {ICOUNT_KHZ}.",
+            )
 
     def for_guests(self, kind: str) -> HostSpec:
         """With one CPU for all but PV guests and a PV dom0: what kills them, see
@@ -123,14 +132,14 @@ XENS = {
         Xen("4.20", "trixie"),
     )
 }
-COUNTED = HostSpec("counted", tsc_reliable=False, tsc_khz=1_000_000, counted=True)
+COUNTED = HostSpec("counted", tsc_reliable=False, tsc_khz=ICOUNT_KHZ, counted=True)
 HOSTS = {
     host.name: host
     for host in (
         HostSpec("untrusted", tsc_reliable=False),
         HostSpec("trusted", tsc_reliable=True),
         HostSpec("itsc", tsc_reliable=True, itsc=True),
-        HostSpec("1ghz", tsc_reliable=False, tsc_khz=1_000_000),
+        HostSpec("1ghz", tsc_reliable=False, tsc_khz=ICOUNT_KHZ),
     )
 }
 

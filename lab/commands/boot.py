@@ -36,13 +36,15 @@ def arguments(parser: options.Parser) -> None:
     options.add_host(parser)
     options.add_guest(parser)
     options.add_mutant(parser)
+    options.add_no_build(parser)
     options.add_verbose(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     settings = options.settings_of(args)
-    script("setup", "boot")
-    build_both(settings.kernel)
+    if not args.no_build:
+        script("setup", "boot")
+        build_both(settings.kernel)
     start = time.monotonic()
     specs = [settings.spec("patched"), settings.spec("unpatched", patched=False)]
     with Session("boot", settings, options.tell("lab"), settings.host) as session:

@@ -130,7 +130,8 @@ def add_no_build(parser: Parser) -> None:
     parser.add_argument(
         "--no-build",
         action="store_true",
-        help="install no packages, and take the kernels in build/ as they are",
+        help="install no packages, and take the kernels and the source in build/ as they "
+        "are: scripts/kernel VERSION tree unpacks the latter",
     )
 
 

@@ -17,7 +17,7 @@ from lab.base.common import need_space, write_atomically
 from lab.base.cpio import Archive
 from lab.config import Xen
 from lab.images.debian import Tree
-from lab.images.kernel import tree_of
+from lab.images.kernel import file_of, tree_of
 
 IMAGES = LAB / "images"
 PAYLOAD = TOP / "lab" / "payload"
@@ -124,9 +124,8 @@ def testptp(kernel: str) -> bytes:
 
 
 def testptp_sources(kernel: str) -> tuple[Path, Path]:
-    tree = tree_of(kernel)
-    source = tree / "tools/testing/selftests/ptp/testptp.c"
-    return source, tree / "include/uapi/linux/ptp_clock.h"
+    source = file_of(kernel, "tools/testing/selftests/ptp/testptp.c")
+    return source, file_of(kernel, "include/uapi/linux/ptp_clock.h")
 
 
 def dom0_initramfs(kernel: str, tools: bytes, headers: bytes) -> bytes:

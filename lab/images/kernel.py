@@ -98,14 +98,18 @@ def tree_of(kernel: str) -> Path:
     return BUILD / kernel / "linux"
 
 
-def source_of(kernel: str, path: str) -> str:
+def file_of(kernel: str, path: str) -> Path:
     file = tree_of(kernel) / path
     if not file.exists():
         raise LabError(
             f"there is no {file.relative_to(TOP)}",
             hint=f"Unpack the source of the kernel with: scripts/kernel {kernel} tree",
         )
-    return file.read_text()
+    return file
+
+
+def source_of(kernel: str, path: str) -> str:
+    return file_of(kernel, path).read_text()
 
 
 def refuses_image(kernel: str) -> str:

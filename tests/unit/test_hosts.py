@@ -19,10 +19,10 @@ from lab.checks import policy
 from lab.host import pins, xen_tsc, xen_uptime as uptime
 from lab.host.pins import better_than, idle_times, move_to_idle_cpu, pinned
 from lab.host.qemu_args import qemu_command
-from lab.base.common import LabError
+from lab.base.common import TOP, LabError
 from lab.checks.policy import expect, expect_leaf
 from lab.host.gdb import SOCKET, Stub
-from lab.config import HOSTS
+from lab.config import HOSTS, HostSpec
 from lab.images.initramfs import Images
 from lab.host.xen_tsc import Outside, shift_vtsc
 from tests.unit.test_lab import HOST, OUTSIDE, RECORDED
@@ -55,6 +55,16 @@ def test_every_host(
     assert expect_leaf(tsc_mode, host).host_reliable == host.tsc_reliable
     expected = expect(tsc_mode, "", host, itsc=host.itsc)
     assert (expected.rule, expected.verdict) == (rule, verdict)
+
+
+def test_every_host_is_described() -> None:
+    page = (TOP / "Documentation/lab/report.rst").read_text()
+    assert [name for name in HOSTS if f"\n{name}\n  " not in page] == []
+
+
+def test_a_frequency_that_qemu_does_not_have() -> None:
+    with pytest.raises(LabError, match="'fast' cannot have a TSC of 3000000 kHz"):
+        HostSpec("fast", tsc_reliable=False, tsc_khz=3_000_000)
 
 
 def test_host_has_its_frequency() -> None:

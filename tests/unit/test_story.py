@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -179,14 +180,19 @@ MOVED = Report(
 )
 # Xen prints no frequency of a TSC that is never emulated
 OUTSIDE = Outside("", 2, 0, 2, False)
-FORECAST = {
+FORECAST: dict[str, Any] = {
     "emulated_before": False,
     "emulated_after": False,
     "frequency_khz": 1_000_000,
     "frequency_kept": False,
     "verdict_after": "unstable",
 }
-LISTED = {"emulated": False, "mode_number": 2, "incarnation": 2, "kind": "PV"}
+LISTED: dict[str, Any] = {
+    "emulated": False,
+    "mode_number": 2,
+    "incarnation": 2,
+    "kind": "PV",
+}
 
 
 def test_forecast() -> None:

@@ -189,7 +189,8 @@ def outcome_of(sessions: Sessions, cell: Cell, settings: Settings) -> Outcome:
     # What nobody has foreseen ends this case, and the others go on
     except (LabError, OSError, ValueError, LookupError) as error:
         seconds = time.monotonic() - start
-        reason = str(error) if isinstance(error, LabError) else repr(error)
+        told = "" if isinstance(error, LabError) else f"{type(error).__name__}: "
+        reason = f"{told}{error}"
         details = f"{reason}\nRepeat with: {repeat(cell, settings)}"
         return Outcome(cell, Result.LOST, seconds, reason, details=details)
     return Outcome(
