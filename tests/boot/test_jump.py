@@ -28,6 +28,8 @@ JUMPS = {
     # The kernel can report a soft lockup after 20 s, as it does after a pause.  To
     # find the guest outside of its kernel takes the lab some of them.
     "5-s-forward": Jump(5 * SECOND),
+    # Further than sched_clock follows before timekeeping does
+    "15-s-forward": Jump(15 * SECOND),
     "wrapped": Jump(-5000 * SECOND),
     "idle-15-s-back": Jump(-15 * SECOND, idle=True),
     "idle-wrapped": Jump(-5000 * SECOND, idle=True),

@@ -29,11 +29,11 @@
 
 /*
  * A read takes all it needs from one copy, as in kernel/time/sched_clock.c: while
- * one copy is changed, readers in NMIs use the other one. A read is right however often
- * the source changes meanwhile, up to 2^31 times.
+ * one copy is changed, readers in NMIs use the other one. A read that races with a change
+ * is retried.
  *
- * Writers are serialized: boot, stop_machine() and a suspend have one CPU, and in timer
- * interrupts, which demote the TSC, a lock of the caller's does it.
+ * Writers are serialized: boot and a suspend have one CPU, and those that demote the TSC,
+ * in timer interrupts or stop_machine(), hold a lock of the caller's.
  */
 static struct {
 	seqcount_latch_t seq;
@@ -53,7 +53,7 @@ static u64 xen_sched_clock_frozen __read_mostly;
 static enum xen_sched_clock_source xen_sched_clock_source __read_mostly =
 	XEN_SCHED_CLOCK_PVCLOCK;
 
-/* Any source, and as often as the clock is changed meanwhile */
+/* Reads any source, and retries while the clock is changed */
 static noinstr u64 xen_sched_clock_slow(void)
 {
 	const struct xen_sched_clock_data *data;

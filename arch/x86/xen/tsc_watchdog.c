@@ -2,14 +2,15 @@
 /*
  * Watchdog for a TSC that is called reliable, and what happens when it is not.
  *
- * The clocksource watchdog ignores such a TSC. But it can jump while the guest runs,
- * for example if the host was suspended (S3), run at another frequency after a migration, or
- * differ between vCPUs. So each vCPU compares it with the pvclock, and with what the
+ * The clocksource watchdog ignores such a TSC. But it can jump while the guest runs, as
+ * after S3 of the host, it can have another frequency after a migration, and it can differ
+ * between vCPUs. So each vCPU compares it with the pvclock, and with what the
  * others found: when Xen's timer is programmed the pvclock is read anyway, and the
  * TSC with it. The end of the timer interrupt compares the two. So the watchdog
  * reads no clock of its own, which would trap where Xen emulates RDTSC. By then the
  * timers have used the TSC of this interrupt. So a resume, after which Xen may have
- * given vCPUs any TSC, is not left to it: each vCPU looks before anything reads a clock.
+ * given vCPUs any TSC, is not left to it: each vCPU that was online looks before anything
+ * reads a clock.
  *
  * A TSC that fails is demoted, in this order:
  *
@@ -22,8 +23,8 @@
  *                        reschedule, until timekeeping uses the xen clocksource, but
  *                        for ten seconds at most.
  *
- * xen_tsc_demoted_reason tells that it is no longer in use, and xen_tsc_leaving that
- * it is not left yet. There is no way back.
+ * xen_tsc_demoted_reason is set once sched_clock has left it, and xen_tsc_leaving until
+ * timekeeping has left it, too, or ten seconds have passed. There is no way back.
  */
 #define pr_fmt(fmt) "xen: " fmt
 
@@ -58,12 +59,17 @@
 #include "tsc_skew.h"
 
 /*
- * How old the reference can get. It follows the drift of the two clocks, and is the
- * time over which a wrong frequency adds up.
+ * How old the reference can get. A younger one follows the drift of the two clocks
+ * better, an older one lets a wrong frequency add up.
  */
 #define XEN_TSC_REFERENCE_NS	(10LL * NSEC_PER_SEC)
 /* How long to wait for the core to switch to the xen clocksource */
 #define XEN_TSC_KICK_NS		(10LL * NSEC_PER_SEC)
+/*
+ * How far ahead sched_clock may be when it leaves the TSC: __sched_clock_work() does not
+ * follow a clock that is ahead of ktime by 10 seconds.
+ */
+#define XEN_TSC_AHEAD_NS	(9LL * NSEC_PER_SEC)
 
 /*
  * Where only the administrator calls the TSC reliable the host may have no constant
@@ -98,12 +104,13 @@ static struct {
 
 static DEFINE_RAW_SPINLOCK(xen_tsc_lock);
 
-/* The latest sample of a CPU, and the one before that, which was good */
+/* The latest sample of a CPU, and the latest one that was good */
 static DEFINE_PER_CPU(struct xen_tsc_sample, xen_tsc_latest);
 static DEFINE_PER_CPU(struct xen_tsc_sample, xen_tsc_good);
 
-/* The next timer interrupt has to queue the work item; or timekeeping is on its way */
+/* The next timer interrupt has to queue the work item */
 static bool xen_tsc_work_needed __read_mostly;
+/* Timekeeping can still use the TSC that was demoted */
 static bool xen_tsc_leaving __read_mostly;
 
 /* Why the TSC was demoted, or NULL, and how far off it was (ns) */
@@ -153,7 +160,7 @@ static DECLARE_WORK(xen_tsc_work, xen_tsc_work_fn);
 
 /**
  * xen_tsc_demote - stop using the TSC
- * @now: this moment
+ * @now: a sample of this CPU
  * @value: where sched_clock continues, see xen_sched_clock_use_pvclock()
  * @reason: shown to users
  * @skew: how far the TSC is off (ns), 0 if that is not the reason
@@ -198,8 +205,8 @@ void xen_tsc_queue_report(void)
 /*
  * Timekeeping leaves the TSC in threads. But on a TSC that was set back time stands
  * still, the tick does nothing, and a busy task would keep its CPU until the TSC has
- * caught up. Do the tick's job here. If the core has to stay on the TSC, as without
- * high resolution timers, give up after a while.
+ * caught up. Do the tick's job here. If the core has to stay on the TSC, as with
+ * clocksource=tsc and without high resolution timers, give up after a while.
  */
 static void xen_tsc_kick(void)
 {
@@ -332,16 +339,17 @@ static void xen_tsc_failed(const struct xen_tsc_sample *reference,
 			   const struct xen_tsc_sample *now, s64 skew)
 {
 	const struct xen_tsc_sample *good = this_cpu_ptr(&xen_tsc_good);
-	u64 value = xen_sched_clock_at(now);
-	u64 other = xen_tsc_continued_from(reference, now);
+	u64 value = xen_tsc_continued_from(reference, now);
+	u64 other = xen_sched_clock_at(now);
 
 	/*
 	 * Do not go backwards, neither behind this CPU's past nor behind the others: the
 	 * scheduler's clocks would stand still. So a vCPU that is ahead takes all of them
-	 * along. Only a third CPU that is ahead by less than what is tolerated goes
-	 * backwards by that. If another CPU demotes the TSC meanwhile @value is not used.
+	 * along, but not further than the core follows. Only a third CPU that is ahead by
+	 * less than what is tolerated goes backwards by that. If another CPU demotes the
+	 * TSC meanwhile @value is not used.
 	 */
-	if ((s64)(other - value) > 0)
+	if ((s64)(other - value) > 0 && skew < XEN_TSC_AHEAD_NS)
 		value = other;
 	/* If it is old the CPU was idle, and has not read much since */
 	if (good->pvclock && now->pvclock - good->pvclock <= XEN_TSC_REFERENCE_NS) {
