@@ -7,10 +7,10 @@ import json
 import subprocess
 from pathlib import Path
 
-from lab.config import GuestSpec
+from lab.config import GuestSpec, Settings
 from tests.lives import Lives
 from lab.base.common import BUILD
-from tests.tree import KERNEL, TREE, run
+from tests.tree import TREE, run
 
 SUITES = {
     "xen_tsc_policy": 214,
@@ -46,7 +46,7 @@ def check(log: Path, result: Path, skipped: set[str]) -> None:
             assert case["status"] == wanted, case
 
 
-def test_without_xen(tmp_path: Path) -> None:
+def test_without_xen(settings: Settings, tmp_path: Path) -> None:
     log = BUILD / "lab" / "kunit.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     # No init: when the tests are through the kernel panics, and QEMU exits.
@@ -55,7 +55,7 @@ def test_without_xen(tmp_path: Path) -> None:
         "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "512",
         "-display", "none", "-monitor", "none", "-serial", f"file:{log}",
         "-no-reboot", "-net", "none",
-        "-kernel", str(BUILD / KERNEL / "bzImage"),
+        "-kernel", str(settings.image()),
         "-append", "console=ttyS0 kunit.enable=1 panic=-1",
     ]
     # fmt: on
