@@ -20,7 +20,7 @@ from lab.checks.xen_clock import check_forecast, check_listed
 from lab.commands import options
 from lab.config import HOSTS, TSC_MODES, GuestSpec
 from lab.guest.guest import Guest
-from lab.guest.report import Report, parse
+from lab.guest.report import Report
 from lab.guest.scenario import Scenario, finish
 from lab.guest.session import Session
 from lab.host.host import Host
