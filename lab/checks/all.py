@@ -82,7 +82,7 @@ CHECKS: dict[str, Check] = {
     ),
     "wakes": lambda _, life, slept: suspend.check_wakes(life.report, slept.wakes),
     "timers": lambda spec, life, _: suspend.check_timers(
-        life.report, suspend.LATE_NS + jitter(spec)
+        life.report, demotion.LATE_NS + jitter(spec)
     ),
     "accounts": lambda _, life, __: suspend.check_accounts(life.report),
     "connection": _connection,

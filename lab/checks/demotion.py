@@ -8,6 +8,10 @@ import re
 from lab.guest.scenario import Life
 from lab.guest.report import STILL, Report
 
+# A sleeper shares its vCPU with a reader that never rests, and the machine with
+# all that TCG does.  A timer that was set by another clock is late by minutes.
+LATE_NS = 5_000_000_000
+TICK_SECONDS = 2.0
 # So late can dom0 hear of a tick, when it is busy or has just swept up after another
 # domain
 HEARD_SECONDS = 1.2
@@ -91,10 +95,11 @@ def check_ticks(life: Life) -> list[str]:
     """Time continues at once, and as fast as dom0's.
 
     The guest sends a tick each two seconds, and its clock with it: on a busy machine it
-    is late.
+    is late, but not by more than any timer can be.
     """
     took, own = sum(life.ticks), sum(life.own_ticks)
-    if abs(took - own) > HEARD_SECONDS:
+    late = abs(own - TICK_SECONDS * len(life.ticks))
+    if abs(took - own) > HEARD_SECONDS or late > LATE_NS / 1e9:
         times = ", ".join(f"{tick:.2f}" for tick in life.ticks)
         return [
             f"{len(life.ticks)} ticks took {took:.2f} s by dom0's clock and {own:.2f} s "

@@ -7,14 +7,11 @@ import re
 
 from lab.base.common import LabError
 from lab.base.kmsg import Record
-from lab.checks.demotion import MOVE_USEC
+from lab.checks.demotion import LATE_NS, MOVE_USEC
 from lab.guest.scenario import Life
 from lab.guest.suspend import Cycles
 from lab.guest.report import ACCOUNTS, Report
 
-# A sleeper shares its vCPU with a reader that never rests, and the machine with
-# all that TCG does.  A timer that was set by another clock is late by minutes.
-LATE_NS = 5_000_000_000
 # Accounts are kept in ticks, and a vCPU can be late to keep them
 AHEAD_NS = 1_000_000_000
 # What is allowed to the clocks in all, however often the guest slept

@@ -14,7 +14,7 @@ from lab.guest import lifecycle as lifecycles
 from lab.guest.clock_trace import Course
 from lab.host.errors import OrderFailed
 from lab.guest.scenario import TICKS, Scenario, Steps, live
-from lab.checks.suspend import LATE_NS
+from lab.checks.demotion import LATE_NS
 from lab.guest.lifecycle import PAUSE_SECONDS, Crowd, replug, together
 from lab.base.kmsg import Tick
 
