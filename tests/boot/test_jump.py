@@ -76,6 +76,14 @@ def test_a_jump_is_noticed(older: Lives, name: str) -> None:
     check(case, life, problems)
 
 
+def test_sched_clock_does_not_follow_too_far(older: Lives) -> None:
+    """It is where it was until timekeeping, which has jumped, takes over."""
+    name = "15-s-forward"
+    report = older.of(GuestSpec(name), JUMPS[name]).report
+    [demoted], [blamed] = report.demotions, report.grep(demotion.CORE_BLAMES)
+    assert blamed.usec - demoted.record.usec > (JUMPS[name].ns - SECOND) / 1000
+
+
 def shown(seconds: int) -> str:
     """The message's number: within a second, as it takes time to set a TSC."""
     sign = "-" if seconds < 0 else ""
