@@ -158,7 +158,7 @@ u64 xen_sched_clock_at(const struct xen_tsc_sample *now)
 	return xen_sched_clock_value(&xen_sched_clock_latch.data[0], now);
 }
 
-/* Let the clock read @source and say @value at @now */
+/* Let the clock read @source and say @value at @now, which a frozen clock does not need */
 static void xen_sched_clock_set(enum xen_sched_clock_source source,
 				const struct xen_tsc_sample *now, u64 value)
 {
@@ -265,10 +265,7 @@ void xen_sched_clock_use_pvclock(const struct xen_tsc_sample *now, u64 value)
  */
 void xen_sched_clock_suspend(void)
 {
-	struct xen_tsc_sample now;
-
-	xen_tsc_read_sample(&now);
-	xen_sched_clock_set(XEN_SCHED_CLOCK_FROZEN, &now, xen_sched_clock());
+	xen_sched_clock_set(XEN_SCHED_CLOCK_FROZEN, NULL, xen_sched_clock());
 }
 
 /**

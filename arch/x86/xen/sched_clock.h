@@ -51,7 +51,8 @@ static inline u64 xen_sched_clock_value(const struct xen_sched_clock_data *data,
  * xen_sched_clock_continue - continue on a source
  * @data: set such that the clock says @value at @now; @data->mult must be set
  * @source: what to read from now on
- * @now: one moment by both sources, so that no time passes between reads of the two
+ * @now: one moment by both sources, so that no time passes between reads of the two; not
+ *	 used if @source is frozen
  * @value: in ns
  *
  * Context: any; pure.

@@ -189,7 +189,7 @@ bool __init xen_tsc_is_trusted(void)
 static bool xen_tsc_is_settled;
 
 /**
- * xen_tsc_unused - the xen clocksource is used instead of the TSC
+ * xen_sched_clock_mark_unstable - mark sched_clock unstable for the xen clocksource
  *
  * Each physical CPU has a scale of its own for the pvclock, Xen may change it, and the
  * guest can be moved between hosts that set PVCLOCK_TSC_STABLE_BIT and hosts that do
@@ -197,7 +197,7 @@ static bool xen_tsc_is_settled;
  *
  * Context: any but NMI.
  */
-void xen_tsc_unused(void)
+void xen_sched_clock_mark_unstable(void)
 {
 	if (xen_tsc_request == XEN_TSC_OFF || xen_initial_domain())
 		return;
@@ -216,7 +216,7 @@ static void xen_tsc_settle(struct work_struct *work)
 {
 	xen_tsc_is_settled = true;
 	if (xen_clocksource_is_used())
-		xen_tsc_unused();
+		xen_sched_clock_mark_unstable();
 }
 
 static DECLARE_DELAYED_WORK(xen_tsc_settle_work, xen_tsc_settle);

@@ -18,7 +18,7 @@ bool __init xen_sched_clock_can_use_tsc(void);
 bool xen_tsc_watchdog_read(u64 *ns);
 void xen_tsc_watchdog(void);
 void xen_tsc_watchdog_reset(void);
-void xen_tsc_watchdog_resume(void);
+void xen_tsc_check_secondary(void);
 void xen_tsc_demote(const struct xen_tsc_sample *now, u64 value, const char *reason,
 		    s64 skew);
 bool xen_tsc_demotion(char *text, size_t size);
@@ -32,7 +32,7 @@ unsigned long xen_tsc_khz(void);
 void xen_tsc_read_facts(struct xen_tsc_facts *facts);
 void xen_tsc_resume(void);
 bool xen_tsc_report(void);
-void xen_tsc_unused(void);
+void xen_sched_clock_mark_unstable(void);
 bool __init xen_tsc_is_trusted(void);
 
 /* tsc_sysfs.c */

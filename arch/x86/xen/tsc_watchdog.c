@@ -205,8 +205,9 @@ void xen_tsc_queue_report(void)
 /*
  * Timekeeping leaves the TSC in threads. But on a TSC that was set back time stands
  * still, the tick does nothing, and a busy task would keep its CPU until the TSC has
- * caught up. Do the tick's job here. If the core has to stay on the TSC, as with
- * clocksource=tsc and without high resolution timers, give up after a while.
+ * caught up. Do the tick's job here. A realtime task that never sleeps still keeps threads
+ * from its CPU, as ever. If the core has to stay on the TSC, as with clocksource=tsc and
+ * without high resolution timers, give up after a while.
  */
 static void xen_tsc_kick(void)
 {
@@ -461,7 +462,7 @@ static void xen_tsc_repair(const struct xen_tsc_sample *reference,
 }
 
 /**
- * xen_tsc_watchdog_resume - check this CPU's TSC before anything reads it
+ * xen_tsc_check_secondary - check this CPU's TSC before anything reads it
  *
  * Xen before 4.19.5, 4.20.3 and 4.21.1 can restore a vCPU of an HVM domain with an emulated
  * TSC that is decades off. The first interrupt on such a CPU would have the timekeeping
@@ -471,7 +472,7 @@ static void xen_tsc_repair(const struct xen_tsc_sample *reference,
  * Context: stop_machine(), interrupts off; each CPU but that which has resumed the guest,
  * after it.
  */
-void xen_tsc_watchdog_resume(void)
+void xen_tsc_check_secondary(void)
 {
 	struct xen_tsc_sample reference = xen_tsc_get_reference();
 	struct xen_tsc_sample now;
