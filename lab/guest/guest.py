@@ -48,6 +48,8 @@ class Guest:
         # What the guest has reported already, and does not again
         self.reported = ""
         self._gone = -1
+        # The latest order since it has booted
+        self._ordered = ""
         self.log = Log(host.run.path(f"guest-{self.name}.log"))
         self._console_start = len(host.console.lines)
         self._images = (kernel, initramfs)
@@ -61,6 +63,7 @@ class Guest:
         those have crashed, so that no other guest has one.
         """
         self.host.guest_logs[self.name] = self.log
+        self._ordered = ""
         options = " ".join(["-p"] * paused + ["-e"] * (not restarts))
         self._start(
             f"{self._staged.order} && xl create {options} /share/{self.name}.cfg"
@@ -127,14 +130,25 @@ class Guest:
         """Until it is up in another domain, with a higher number, as after a reboot."""
         while all(domid <= self.domid for domid in self.host.states):
             self._poll("up again")
+        self._ordered = ""
         self.find()
 
     def find(self) -> None:
         """Learn in which domain it is by now."""
         self._start("true")
 
+    def _order(self, phase: str) -> None:
+        """It sees an order by the change, and would not see an equal one."""
+        if phase == self._ordered:
+            raise LabError(
+                f"{self.name} is told '{phase}' twice in a row, and sees only the first",
+                hint="Word the second order in another way, such as another number.",
+            )
+        self._ordered = phase
+
     def phase(self, phase: str) -> None:
         """Its answer is one that comes later."""
+        self._order(phase)
         self.host.states.pop(self.domid, None)
         path = f"/local/domain/{self.domid}/data/phase"
         self.host.must(f"xenstore-write {path} '{phase}'")
@@ -232,6 +246,7 @@ class Guest:
 
         As xl is told the configuration, it need not ask xenstore for all of it.
         """
+        self._order(phase)
         file, config = f"/run/{self._file}", f"/share/{self.name}.cfg"
         domain = f"/local/domain/$(xl domid {self.name})"
         text = self._start(

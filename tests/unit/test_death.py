@@ -12,6 +12,7 @@ import pytest
 from lab.guest import session as cases, guest as xen
 from lab.host import host as qemu, rundir as runs
 from tests.lives import Lives
+from lab.base.common import LabError
 from lab.host.errors import Dom0Died, GuestDied, Hung, HostDied, QemuDied, XenDied
 from lab.guest.known_bugs import TWICE, fault_in
 from lab.guest.diagnose import LOST_WAKEUP, XEN_ANSWERS, parse_vcpus
@@ -142,6 +143,25 @@ def test_an_answer_comes_after_the_order(
         working.states[guest.domid] = "pausing"
         guest.phase("pause 0")
         assert guest.domid not in working.states
+
+
+def test_an_order_that_the_guest_would_not_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it is given, and not once the guest has booted anew."""
+    kernel = empty_kernel(tmp_path)
+    script = """echo ready; while read -r id rest; do
+        echo 5 > commands/$id.out; echo done $id 0; done"""
+    with host(tmp_path, monkeypatch, script) as working:
+        guest = Guest(working, GuestSpec("g"), kernel, kernel)
+        guest.create()
+        guest.phase("tick 3")
+        with pytest.raises(LabError, match="'tick 3' twice in a row"):
+            guest.phase("tick 3")
+        guest.phase("tick 4")
+        guest.phase("tick 3")
+        guest.create()
+        guest.phase("tick 3")
 
 
 def test_a_guest_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ recorded.report is a shortened real one, of a patched guest in the default mode.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from lab.checks import clocks, policy
 
 from tests.tree import KERNEL, XEN, repeat_test
-from lab.base.common import LabError
+from lab.base.common import TOP, LabError
 from lab.checks.policy import OFF, ON, expect, expect_dom0
 from lab.config import GuestSpec, HOSTS, Settings, XENS
 from lab.host.xen_tsc import Outside, parse_outside
@@ -262,3 +264,13 @@ def test_how_to_repeat_a_case() -> None:
     assert repeat_test("jump", case) == (
         f"./xen-lab check --kernel {KERNEL} --xen {XEN} tests/boot/test_jump.py -k pvh"
     )
+
+
+def test_every_check_is_made() -> None:
+    """By lab/checks/all.py, by a command, or by a test that boots guests."""
+    places = [TOP / "lab", TOP / "tests/boot"]
+    files = [path for place in places for path in place.rglob("*.py")]
+    words = Counter(re.findall(r"\bcheck_\w+", "\n".join(map(Path.read_text, files))))
+    checks = "\n".join(map(Path.read_text, (TOP / "lab/checks").glob("*.py")))
+    defined = re.findall(r"^def (check_\w+)", checks, re.MULTILINE)
+    assert defined and not [name for name in defined if words[name] == 1]

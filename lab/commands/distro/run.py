@@ -26,12 +26,13 @@ from lab.guest.lifecycle import pause, save
 from lab.guest.programs import PAUSE_USEC, Alerted, Programs
 from lab.guest.scenario import Jump, Life, Move, Scenario
 from lab.guest.session import Session
-from lab.images.initramfs import Images, make_images
+from lab.images.initramfs import make_images
 from lab.images.kernel import build_all, script
 from lab.images.userland import MIB, make_userland
 
 UNTRUSTED = HOSTS["untrusted"]
 MEMORY = 512
+# Of the host, for one guest at a time beside dom0
 HOST_MEMORY = 4096
 # What vendors advise
 ADVISED = "clocksource=tsc tsc=reliable"
@@ -97,7 +98,7 @@ def scenario_of(case: Case, away: Session | None) -> Scenario:
     return save if case.what == "save" else pause
 
 
-def spec_of(case: Case, *, patched: bool) -> GuestSpec:
+def spec_of(case: Case, disk: str, *, patched: bool) -> GuestSpec:
     return GuestSpec(
         case.name if patched else f"old-{case.name}",
         case.tsc_mode,
@@ -105,7 +106,7 @@ def spec_of(case: Case, *, patched: bool) -> GuestSpec:
         patched=patched,
         kind=case.kind,
         memory=MEMORY,
-        disk="/dev/vdb" if patched else "/dev/vda",
+        disk=disk,
     )
 
 
@@ -125,10 +126,9 @@ def findings(case: Case, spec: GuestSpec, life: Life, said: dict[str, str]) -> F
 
 
 def run_guest(
-    case: Case, home: Session, away: Session | None, *, patched: bool
+    case: Case, spec: GuestSpec, home: Session, away: Session | None
 ) -> list[str]:
     """What is wrong with it."""
-    spec = spec_of(case, patched=patched)
     kind = Alerted if case.what == "alert" else Programs
     programs = kind(scenario_of(case, away))
     try:
@@ -141,11 +141,11 @@ def run_guest(
         return [str(error)]
 
 
-def copies(image: Path, stack: contextlib.ExitStack) -> tuple[str, ...]:
-    """Disks for two guests, which vanish with this process, however it ends."""
-    need_space(image.parent, 2 * MIB)
+def copies(image: Path, number: int, stack: contextlib.ExitStack) -> tuple[str, ...]:
+    """Disks for so many guests, which vanish with this process, however it ends."""
+    need_space(image.parent, number * MIB)
     paths = []
-    for _ in range(2):
+    for _ in range(number):
         file = stack.enter_context(tempfile.TemporaryFile(dir=image.parent))
         with image.open("rb") as source:
             shutil.copyfileobj(source, file, 1 << 20)
@@ -154,11 +154,15 @@ def copies(image: Path, stack: contextlib.ExitStack) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def run_case(case: Case, settings: Settings, images: Images, image: Path) -> int:
-    """How many of its guests are not as they should be; those without may be."""
-    start = time.monotonic()
+def live_case(
+    case: Case, settings: Settings, image: Path, *, patched: tuple[bool, ...]
+) -> list[list[str]]:
+    """What is wrong with each guest, of which these have the series."""
     with contextlib.ExitStack() as stack:
-        images = replace(images, disks=copies(image, stack))
+        images = replace(
+            make_images(settings.xen, settings.kernel),
+            disks=copies(image, len(patched), stack),
+        )
 
         def session(spec: HostSpec) -> Session:
             spec = replace(spec, memory=HOST_MEMORY)
@@ -169,12 +173,22 @@ def run_case(case: Case, settings: Settings, images: Images, image: Path) -> int
 
         home = session(UNTRUSTED.older() if case.jumps else UNTRUSTED)
         away = session(HOSTS["1ghz"]) if case.what == "move" else None
-        # There is nothing that it could raise an alert for
-        alone = case.what == "alert"
-        old = [] if alone else run_guest(case, home, away, patched=False)
-        new = run_guest(case, home, away, patched=True)
+        specs = [
+            spec_of(case, f"/dev/vd{letter}", patched=with_series)
+            for letter, with_series in zip("ab", patched)
+        ]
+        wrong = [run_guest(case, spec, home, away) for spec in specs]
+    return wrong
+
+
+def run_case(case: Case, settings: Settings, image: Path) -> int:
+    """How many of its guests are not as they should be; those without may be."""
+    start = time.monotonic()
+    # Without the series there is nothing that it could raise an alert for
+    patched = (True,) if case.what == "alert" else (False, True)
+    *old, new = live_case(case, settings, image, patched=patched)
     say(f"distro: {case}: {time.monotonic() - start:.0f} s")
-    for text in old:
+    for text in sum(old, []):
         say(f"distro: {case}: without the series: {text}")
     for text in new:
         say(f"distro: {case}: not as it should be: {text}")
@@ -189,8 +203,7 @@ def main(args: argparse.Namespace) -> int:
     if not args.no_build:
         script("setup", "distro")
         build_all(settings.kernel, "debian none", "debian")
-    images = make_images(settings.xen, settings.kernel)
     image = make_userland(args.suite, settings.kernel)
-    wrong = [run_case(case, settings, images, image) for case in cases]
+    wrong = [run_case(case, settings, image) for case in cases]
     options.tell("distro")("FAIL" if any(wrong) else "PASS")
     return 1 if any(wrong) else 0
