@@ -5,16 +5,13 @@ from __future__ import annotations
 
 import re
 
-from lab.guest.scenario import Life
+from lab.guest.scenario import HEARD_SECONDS, Life
 from lab.guest.report import STILL, Report
 
 # A sleeper shares its vCPU with a reader that never rests, and the machine with
 # all that TCG does.  A timer that was set by another clock is late by minutes.
 LATE_NS = 5_000_000_000
 TICK_SECONDS = 2.0
-# So late can dom0 hear of a tick, when it is busy or has just swept up after another
-# domain
-HEARD_SECONDS = 1.2
 # Generous: what printk counts of a move, which takes seconds
 MOVE_USEC = 1_000_000
 # What the core says after the kernel has demoted the TSC
@@ -99,11 +96,11 @@ def check_ticks(life: Life) -> list[str]:
     """
     took, own = sum(life.ticks), sum(life.own_ticks)
     late = abs(own - TICK_SECONDS * len(life.ticks))
-    if abs(took - own) > HEARD_SECONDS or late > LATE_NS / 1e9:
+    if abs(life.drift) > HEARD_SECONDS or late > LATE_NS / 1e9:
         times = ", ".join(f"{tick:.2f}" for tick in life.ticks)
         return [
             f"{len(life.ticks)} ticks took {took:.2f} s by dom0's clock and {own:.2f} s "
-            f"by the guest's: {times}"
+            f"by the guest's, which is {life.drift:.2f} s slow: {times}"
         ]
     return []
 

@@ -11,7 +11,7 @@ import pytest
 
 from lab.checks import demotion, suspend
 from lab.guest import suspend as sleep
-from lab.guest.scenario import Life
+from lab.guest.scenario import Life, tick
 from lab.base.kmsg import Tick
 from lab.guest.suspend import Cycles, Cycle
 from tests.unit.test_lab import RECORDED
@@ -119,6 +119,8 @@ def test_a_guest_that_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 class Ticked:
     """A guest, as far as its life asks for its ticks."""
 
+    counted = 0
+
     def __init__(self, times: tuple[float, ...], late: float) -> None:
         self.ticks = [Tick(at, 700.0 + 2 * n, 0.0) for n, at in enumerate(times)]
         self.ticks[-1] = self.ticks[-1]._replace(
@@ -145,6 +147,45 @@ class Ticked:
 def test_ticks(times: tuple[float, ...], late: float, wrong: bool) -> None:
     life = Life(Ticked(times, late), parse(RECORDED), {}, 0.0)  # type: ignore[arg-type]
     assert bool(demotion.check_ticks(life)) == wrong
+
+
+class Heard:
+    """A guest with ticks each two seconds, of which dom0 hears so much later."""
+
+    def __init__(self, late: tuple[float, ...]) -> None:
+        self.coming = [Tick(2 * n + s, 700.0 + 2 * n, 0.0) for n, s in enumerate(late)]
+        self.ticks: list[Tick] = []
+        self.counted = 0
+        self.asked: list[str] = []
+
+    def phase(self, phase: str) -> None:
+        self.asked.append(phase)
+
+    def wait_ticks(self, number: int) -> None:
+        self.ticks = self.coming[:number]
+
+
+@pytest.mark.parametrize(
+    ("late", "asked", "wrong"),
+    [
+        ((0, 0, 0, 0), 1, False),
+        # It hears of the last one late, or of the first, or of the last one again
+        ((0, 0, 0, 3, 3, 0, 0, 0), 2, False),
+        ((3, 0, 0, 0, 0, 0, 0, 0), 2, False),
+        ((0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 0), 2, False),
+        # The guest's clock loses time, or gains it, or stands still once
+        ((0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5), 3, True),
+        ((0, -0.5, -1, -1.5, -2, -2.5, -3, -3.5, -4, -4.5, -5, -5.5), 3, True),
+        ((0, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3), 3, True),
+    ],
+)
+def test_ticks_that_are_heard_of_late(
+    late: tuple[float, ...], asked: int, wrong: bool
+) -> None:
+    guest: Any = Heard(late)
+    tick(guest, 3)
+    assert guest.asked == ["tick 3", "tick 3 0", "tick 3 1"][:asked]
+    assert bool(demotion.check_ticks(Life(guest, parse(RECORDED), {}, 0.0))) == wrong
 
 
 def test_out_of_use() -> None:
