@@ -220,6 +220,8 @@ class GuestSpec:
     disk: str = ""
     # Another Linux than that of the settings
     linux: str = ""
+    # The directory of a kernel that scripts/kernel has not built, and of its initrd
+    installed: str = ""
     vcpus: int = 2
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Callable
 
 from lab.config import GuestSpec, HostSpec, Settings
@@ -83,7 +84,10 @@ class Session:
         settings = self.settings
         if spec.linux:
             settings = replace(settings, kernel=spec.linux)
-        image = settings.image(patched=spec.patched, probe=spec.probe)
+        if spec.installed:
+            image = Path(spec.installed) / "bzImage"
+        else:
+            image = settings.image(patched=spec.patched, probe=spec.probe)
         return Guest(self.host(spec.kind), spec, image, self.images.guest)
 
     def run(

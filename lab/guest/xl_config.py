@@ -75,7 +75,13 @@ class Staged:
 def stage(host: Host, spec: GuestSpec, kernel: Path, initramfs: Path) -> Staged:
     image = f"bzImage-{kernel.parent.name}"
     host.run.add(kernel, image)
-    return Staged(image, "" if spec.disk else put_initramfs(host, spec, initramfs))
+    if not spec.disk:
+        return Staged(image, put_initramfs(host, spec, initramfs))
+    initrd = kernel.with_name("initrd.img")
+    if not initrd.exists():
+        return Staged(image, "")
+    host.run.add(initrd, initrd.name)
+    return Staged(image, initrd.name)
 
 
 def configure(host: Host, spec: GuestSpec, staged: Staged) -> None:
@@ -96,7 +102,7 @@ def configure(host: Host, spec: GuestSpec, staged: Staged) -> None:
     ]
     if spec.disk:
         config.append(f'disk = ["phy:{spec.disk},xvda,w"]')
-    else:
+    if staged.ramdisk:
         config.append(f'ramdisk = "/run/{staged.ramdisk}"')
     if spec.kind == "pvshim":
         config.append("pvshim = 1")

@@ -22,6 +22,7 @@ PACKAGES = (
     "chrony",
     "curl",
     "dbus",
+    "initramfs-tools",
     "postgresql",
     "prometheus",
     "prometheus-node-exporter",
@@ -35,7 +36,9 @@ ENABLED = ("lab-agent.service", "xen-clock-metrics.timer")
 # It would keep the node exporter busy, and is started where it is needed
 DISABLED = ("prometheus.service",)
 # What "run WHEN NAME" of the agent does
-ORDERS = ("begin", "more", "end", "alert", "calm")
+ORDERS = ("begin", "more", "end", "alert", "calm", "install")
+# Where a package is put that the guest installs
+PACKAGE_PLACE = "/root/linux-image.deb"
 # Where the files of lab/payload/debian/ are put, by the ends of their names
 PLACES = {
     "": ("usr/local/bin", 0o755),

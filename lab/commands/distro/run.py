@@ -17,10 +17,17 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab.base.common import LabError, need_space, say
+from lab.base.common import BUILD, LabError, need_space, say
 from lab.checks.all import Findings, Slept, check_guest, check_series, problems_of
 from lab.checks.programs import check_alert, check_programs, summary
 from lab.commands import options
+from lab.commands.distro.package import (
+    Install,
+    make_package,
+    package_of,
+    put_in,
+    take_out,
+)
 from lab.config import HOSTS, GuestSpec, HostSpec, Settings
 from lab.guest.lifecycle import pause, save
 from lab.guest.programs import PAUSE_USEC, Alerted, Programs
@@ -57,6 +64,10 @@ class Case:
     def jumps(self) -> bool:
         return self.what in ("jump", "alert")
 
+    @property
+    def installs(self) -> bool:
+        return self.what == "package"
+
     def __str__(self) -> str:
         return self.name
 
@@ -69,10 +80,15 @@ CASES = (
     Case("pv-jump", "pv", "jump", advised=True, demoted="moved apart by"),
     Case("pv-alert", "pv", "alert"),
     Case("pv-native-save", "pv", "save", "native"),
+    Case("pv-package", "pv", "package"),
     Case("pv-move-1ghz", "pv", "move"),
 )
 SUITES = ("bookworm", "trixie")
-SLEPT = {"save": Slept(1, 1), "move": Slept(1, 1, elsewhere=True)}
+SLEPT = {
+    "save": Slept(1, 1),
+    "package": Slept(1, 1),
+    "move": Slept(1, 1, elsewhere=True),
+}
 
 
 def arguments(parser: options.Parser) -> None:
@@ -85,6 +101,13 @@ def arguments(parser: options.Parser) -> None:
         choices=SUITES,
         help="the release of Debian in the guests (default: %(default)s)",
     )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the configuration of the kernel that the guest of pv-package installs, "
+        "such as Debian's /boot/config-6.12... (default: the lab's)",
+    )
     options.add_no_build(parser)
     options.add_verbose(parser)
 
@@ -95,7 +118,7 @@ def scenario_of(case: Case, away: Session | None) -> Scenario:
     if case.what == "move":
         assert away is not None
         return Move(away.host(case.kind), pause=PAUSE_USEC)
-    return save if case.what == "save" else pause
+    return pause if case.what == "pause" else save
 
 
 def spec_of(case: Case, disk: str, *, patched: bool) -> GuestSpec:
@@ -157,7 +180,10 @@ def copies(image: Path, number: int, stack: contextlib.ExitStack) -> tuple[str, 
 def live_case(
     case: Case, settings: Settings, image: Path, *, patched: tuple[bool, ...]
 ) -> list[list[str]]:
-    """What is wrong with each guest, of which these have the series."""
+    """What is wrong with each guest, of which these have the series.
+
+    If all have, then so has dom0, and there need be no other kernel.
+    """
     with contextlib.ExitStack() as stack:
         images = replace(
             make_images(settings.xen, settings.kernel),
@@ -165,7 +191,7 @@ def live_case(
         )
 
         def session(spec: HostSpec) -> Session:
-            spec = replace(spec, memory=HOST_MEMORY)
+            spec = replace(spec, memory=HOST_MEMORY, series=all(patched))
             name = f"distro-{spec.name}"
             return stack.enter_context(
                 Session(name, settings, options.tell("distro"), spec, images)
@@ -181,12 +207,35 @@ def live_case(
     return wrong
 
 
+def live_package(case: Case, settings: Settings, image: Path) -> list[str]:
+    """What is wrong with a guest that has installed its kernel itself."""
+    package = package_of(settings.kernel)
+    with contextlib.ExitStack() as stack:
+        [disk] = copies(image, 1, stack)
+        put_in(disk, package)
+        images = replace(make_images(settings.xen, settings.kernel), disks=(disk,))
+        spec = replace(UNTRUSTED, memory=HOST_MEMORY)
+        tell = options.tell("distro")
+        home = stack.enter_context(Session("distro", settings, tell, spec, images))
+        install = Install(save)
+        home.run(spec_of(case, "/dev/vda", patched=False), install)
+        target = BUILD / f"{settings.kernel}-installed"
+        kernel = take_out(disk, install.version, target)
+        guest = spec_of(case, "/dev/vda", patched=True)
+        guest = replace(guest, installed=str(kernel.parent))
+        wrong = run_guest(case, guest, home, None)
+    return wrong
+
+
 def run_case(case: Case, settings: Settings, image: Path) -> int:
     """How many of its guests are not as they should be; those without may be."""
     start = time.monotonic()
     # Without the series there is nothing that it could raise an alert for
     patched = (True,) if case.what == "alert" else (False, True)
-    *old, new = live_case(case, settings, image, patched=patched)
+    if case.installs:
+        old, new = [], live_package(case, settings, image)
+    else:
+        *old, new = live_case(case, settings, image, patched=patched)
     say(f"distro: {case}: {time.monotonic() - start:.0f} s")
     for text in sum(old, []):
         say(f"distro: {case}: without the series: {text}")
@@ -203,6 +252,8 @@ def main(args: argparse.Namespace) -> int:
     if not args.no_build:
         script("setup", "distro")
         build_all(settings.kernel, "debian none", "debian")
+        if any(case.installs for case in cases):
+            make_package(settings.kernel, args.config)
     image = make_userland(args.suite, settings.kernel)
     wrong = [run_case(case, settings, image) for case in cases]
     options.tell("distro")("FAIL" if any(wrong) else "PASS")

@@ -327,6 +327,8 @@ int main(void)
 			die("no such phase: %s", phase);
 	} while (strcmp(phase, "off") && strcmp(phase, "reboot"));
 
+	/* The guest may have a disk */
+	sync();
 	reboot(strcmp(phase, "off") ? RB_AUTOBOOT : RB_POWER_OFF);
 	die("no %s: %s", phase, strerror(errno));
 }
