@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a read of each clock costs, on each CPU */
-#include <stdlib.h>
-
+/* First, as it refuses other machines, and they can lack headers */
 #include "xen-clock.h"
+
+#include <stdlib.h>
 
 /* Small enough for percentiles to be of use, long enough to be timed */
 #define BATCH	20
