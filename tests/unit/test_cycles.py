@@ -172,11 +172,11 @@ class Heard:
         # It hears of the last one late, or of the first, or of the last one again
         ((0, 0, 0, 3, 3, 0, 0, 0), 2, False),
         ((3, 0, 0, 0, 0, 0, 0, 0), 2, False),
-        ((0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 0), 2, False),
+        ((0, 0, 0, 3, 0, 0, 0, 3), 2, False),
         # The guest's clock loses time, or gains it, or stands still once
-        ((0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5), 3, True),
-        ((0, -0.5, -1, -1.5, -2, -2.5, -3, -3.5, -4, -4.5, -5, -5.5), 3, True),
-        ((0, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3), 3, True),
+        ((0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5), 2, True),
+        ((0, -0.5, -1, -1.5, -2, -2.5, -3, -3.5), 2, True),
+        ((0, 3, 3, 3, 3, 3, 3, 3), 2, True),
     ],
 )
 def test_ticks_that_are_heard_of_late(
@@ -184,7 +184,7 @@ def test_ticks_that_are_heard_of_late(
 ) -> None:
     guest: Any = Heard(late)
     tick(guest, 3)
-    assert guest.asked == ["tick 3", "tick 3 0", "tick 3 1"][:asked]
+    assert guest.asked == ["tick 3", "tick 3 more"][:asked]
     assert bool(demotion.check_ticks(Life(guest, parse(RECORDED), {}, 0.0))) == wrong
 
 
