@@ -68,6 +68,11 @@ class Case:
     def installs(self) -> bool:
         return self.what == "package"
 
+    @property
+    def compares(self) -> bool:
+        """With a guest without the series, which raises no alert, and is no package."""
+        return self.what not in ("alert", "package")
+
     def __str__(self) -> str:
         return self.name
 
@@ -214,24 +219,22 @@ def live_package(case: Case, settings: Settings, image: Path) -> list[str]:
         [disk] = copies(image, 1, stack)
         put_in(disk, package)
         images = replace(make_images(settings.xen, settings.kernel), disks=(disk,))
-        spec = replace(UNTRUSTED, memory=HOST_MEMORY)
+        host = replace(UNTRUSTED, memory=HOST_MEMORY, series=True)
         tell = options.tell("distro")
-        home = stack.enter_context(Session("distro", settings, tell, spec, images))
+        home = stack.enter_context(Session("distro", settings, tell, host, images))
+        spec = spec_of(case, "/dev/vda", patched=True)
         install = Install(save)
-        home.run(spec_of(case, "/dev/vda", patched=False), install)
+        home.run(replace(spec, name=f"{case}-before"), install)
         target = BUILD / f"{settings.kernel}-installed"
         kernel = take_out(disk, install.version, target)
-        guest = spec_of(case, "/dev/vda", patched=True)
-        guest = replace(guest, installed=str(kernel.parent))
-        wrong = run_guest(case, guest, home, None)
+        wrong = run_guest(case, replace(spec, installed=str(kernel.parent)), home, None)
     return wrong
 
 
 def run_case(case: Case, settings: Settings, image: Path) -> int:
     """How many of its guests are not as they should be; those without may be."""
     start = time.monotonic()
-    # Without the series there is nothing that it could raise an alert for
-    patched = (True,) if case.what == "alert" else (False, True)
+    patched = (False, True) if case.compares else (True,)
     if case.installs:
         old, new = [], live_package(case, settings, image)
     else:
@@ -251,7 +254,8 @@ def main(args: argparse.Namespace) -> int:
         return 0
     if not args.no_build:
         script("setup", "distro")
-        build_all(settings.kernel, "debian none", "debian")
+        both = any(case.compares for case in cases)
+        build_all(settings.kernel, *["debian none"] * both, "debian")
         if any(case.installs for case in cases):
             make_package(settings.kernel, args.config)
     image = make_userland(args.suite, settings.kernel)
