@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from lab.base.common import LabError, output
 from lab.checks.all import problems_of
 from lab.checks.programs import check_alert, check_programs, sections, summary
+from lab.commands.distro.package import Install, debugfs, put_in, take_out
+from lab.guest.lifecycle import save
 
 BEGIN = """== started
 running
@@ -115,3 +120,45 @@ def test_a_guest_without_the_clock_follows_nobody() -> None:
 def test_alert(alert: str, calm: str, right: bool) -> None:
     said = {"alert": alert, "calm": calm}
     assert right is not bool(problems_of(check_alert(said)))
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> str:
+    """One that is as full of a Debian guest as it has to be here."""
+    root = tmp_path / "root"
+    for name in ("boot/vmlinuz-6.12.1-xen-clock", "boot/initrd.img-6.12.1-xen-clock"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    (root / "root").mkdir()
+    path = tmp_path / "disk.ext2"
+    output("genext2fs", "-b", "1024", "-d", str(root), str(path))
+    return str(path)
+
+
+def test_kernel_that_a_guest_has_installed(disk: str, tmp_path: Path) -> None:
+    image = take_out(disk, "6.12.1-xen-clock", tmp_path / "installed")
+    assert image.read_text() == "boot/vmlinuz-6.12.1-xen-clock"
+    initrd = image.with_name("initrd.img")
+    assert initrd.read_text() == "boot/initrd.img-6.12.1-xen-clock"
+    # Nothing that an earlier guest has installed is taken for it
+    with pytest.raises(LabError, match="has no /boot/vmlinuz-7.3"):
+        take_out(disk, "7.3", image.parent)
+    assert not list(image.parent.iterdir())
+
+
+def test_package_on_a_disk(disk: str, tmp_path: Path) -> None:
+    package = tmp_path / "linux-image.deb"
+    package.write_bytes(bytes(100_000))
+    put_in(disk, package)
+    assert "linux-image.deb" in debugfs(disk, "ls /root")
+    with pytest.raises(LabError, match="debugfs cannot write"):
+        put_in(disk, tmp_path / "missing.deb")
+
+
+def test_package_that_cannot_be_installed() -> None:
+    install = Install(save)
+    install.said["install"] = "E: Unmet dependencies."
+    with pytest.raises(LabError, match="could not install the package:\nE: Unmet"):
+        _ = install.version
+    install.said["install"] = "Setting up linux ...\ninstalled 6.12.1-xen-clock"
+    assert install.version == "6.12.1-xen-clock"

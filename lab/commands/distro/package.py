@@ -73,7 +73,7 @@ def take_out(disk: str, version: str, target: Path) -> Path:
     image = target / "bzImage"
     if not image.exists():
         raise LabError(f"the guest's disk has no /boot/vmlinuz-{version}")
-    say(f"distro: took {image.relative_to(BUILD.parent)} out of the guest's disk")
+    say(f"distro: took vmlinuz-{version} out of the guest's disk")
     return image
 
 
