@@ -32,9 +32,13 @@ class Programs(Scenario):
         self.tell(guest, "end")
 
     def begin(self, guest: Guest) -> None:
+        self.pause_readers(guest)
+        self.tell(guest, "begin")
+
+    @staticmethod
+    def pause_readers(guest: Guest) -> None:
         guest.phase(f"pause {PAUSE_USEC}")
         guest.wait_state("pausing")
-        self.tell(guest, "begin")
 
     def tell(self, guest: Guest, order: str) -> None:
         name = f"programs-{order}"
@@ -65,7 +69,6 @@ class Alerted(Programs):
         guest.wait_other()
         guest.wait_state("up")
         measure(guest)
-        guest.phase(f"pause {PAUSE_USEC}")
-        guest.wait_state("pausing")
+        self.pause_readers(guest)
         self.tell(guest, "calm")
         tick(guest, TICKS)

@@ -82,6 +82,7 @@ class Install(Programs):
     """The guest's administrator installs the package."""
 
     def run(self, guest: Guest) -> None:
+        self.pause_readers(guest)
         self.tell(guest, "install")
 
     @property
