@@ -48,8 +48,8 @@ class Guest:
         # What the guest has reported already, and does not again
         self.reported = ""
         self._gone = -1
-        # So many of its last ticks came without a suspend between them; 0: not known
-        self.counted = 0
+        # So many ticks came in each round in which it was asked for them last
+        self.rounds: list[int] = []
         # The latest order since it has booted
         self._ordered = ""
         self.log = Log(host.run.path(f"guest-{self.name}.log"))

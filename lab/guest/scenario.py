@@ -48,7 +48,7 @@ class Life:
     @property
     def drift(self) -> float:
         """By how much dom0's clock moved further than the guest's during its last ticks."""
-        return drift(self.guest.ticks[-(self.guest.counted or TICKS + 1) :])
+        return drift(self.guest.ticks, self.guest.rounds or [TICKS + 1])
 
     @staticmethod
     def _between(times: list[float]) -> list[float]:
@@ -101,14 +101,14 @@ def hibernate(guest: Guest) -> None:
     tick(guest, TICKS)
 
 
-def drift(ticks: list[Tick]) -> float:
+def drift(ticks: list[Tick], rounds: list[int]) -> float:
     """By how many seconds dom0's clock moved further than the guest's.
 
-    Of the first two ticks, and of the last two, that counts which dom0 heard of sooner; so
-    it does if there are more than a guest is asked for at first.
+    From the first to the last of the ticks that came in these rounds. With a second round
+    that one of the first two counts which dom0 heard of sooner, and so of the last two.
     """
-    lags = [tick.at - tick.monotonic for tick in ticks]
-    near = 1 if len(ticks) <= TICKS + 1 else 2
+    lags = [tick.at - tick.monotonic for tick in ticks[-sum(rounds) :]]
+    near = len(rounds)
     return min(lags[-near:]) - min(lags[:near]) if lags else 0.0
 
 
@@ -118,13 +118,13 @@ def tick(guest: Guest, number: int) -> None:
     When dom0 is busy it hears of ticks late, and the guest is asked for more: a difference
     between their clocks stays.
     """
-    guest.counted = 0
+    guest.rounds = []
     for more in ("", " more"):
         seen = len(guest.ticks)
         guest.phase(f"tick {number}{more}")
         guest.wait_ticks(seen + number + 1)
-        guest.counted += number + 1
-        if abs(drift(guest.ticks[-guest.counted :])) <= HEARD_SECONDS:
+        guest.rounds.append(number + 1)
+        if abs(drift(guest.ticks, guest.rounds)) <= HEARD_SECONDS:
             return
 
 

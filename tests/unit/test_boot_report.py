@@ -20,7 +20,7 @@ SETTINGS = Settings()
 
 
 def life(text: str = RECORDED) -> Life:
-    guest: Any = SimpleNamespace(ticks=[], counted=0)
+    guest: Any = SimpleNamespace(ticks=[], rounds=[])
     return Life(guest, parse(text), OUTSIDE, 0.0)
 
 

@@ -119,7 +119,7 @@ def test_a_guest_that_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 class Ticked:
     """A guest, as far as its life asks for its ticks."""
 
-    counted = 0
+    rounds: list[int] = []
 
     def __init__(self, times: tuple[float, ...], late: float) -> None:
         self.ticks = [Tick(at, 700.0 + 2 * n, 0.0) for n, at in enumerate(times)]
@@ -155,7 +155,7 @@ class Heard:
     def __init__(self, late: tuple[float, ...]) -> None:
         self.coming = [Tick(2 * n + s, 700.0 + 2 * n, 0.0) for n, s in enumerate(late)]
         self.ticks: list[Tick] = []
-        self.counted = 0
+        self.rounds: list[int] = []
         self.asked: list[str] = []
 
     def phase(self, phase: str) -> None:
@@ -173,6 +173,8 @@ class Heard:
         ((0, 0, 0, 3, 3, 0, 0, 0), 2, False),
         ((3, 0, 0, 0, 0, 0, 0, 0), 2, False),
         ((0, 0, 0, 3, 0, 0, 0, 3), 2, False),
+        # However many it was asked for, the last of the first round counts
+        ((0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 3, 3, 3), 2, True),
         # The guest's clock loses time, or gains it, or stands still once
         ((0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5), 2, True),
         ((0, -0.5, -1, -1.5, -2, -2.5, -3, -3.5), 2, True),
@@ -183,8 +185,9 @@ def test_ticks_that_are_heard_of_late(
     late: tuple[float, ...], asked: int, wrong: bool
 ) -> None:
     guest: Any = Heard(late)
-    tick(guest, 3)
-    assert guest.asked == ["tick 3", "tick 3 more"][:asked]
+    number = len(late) // asked - 1
+    tick(guest, number)
+    assert guest.asked == [f"tick {number}", f"tick {number} more"][:asked]
     assert bool(demotion.check_ticks(Life(guest, parse(RECORDED), {}, 0.0))) == wrong
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from typing import Iterator
 
 import pytest
 
@@ -131,37 +132,33 @@ def test_what_was_said_of_others(
         assert fault_in(guest.said) == TWICE
 
 
-def test_an_answer_comes_after_the_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guest]:
+    """A guest on a host that does all that it is told."""
     kernel = empty_kernel(tmp_path)
     script = """echo ready; while read -r id rest; do
         echo 5 > commands/$id.out; echo done $id 0; done"""
     with host(tmp_path, monkeypatch, script) as working:
         guest = Guest(working, GuestSpec("g"), kernel, kernel)
         guest.create()
-        working.states[guest.domid] = "pausing"
-        guest.phase("pause 0")
-        assert guest.domid not in working.states
+        yield guest
 
 
-def test_an_order_that_the_guest_would_not_see(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_comes_after_the_order(created: Guest) -> None:
+    created.host.states[created.domid] = "pausing"
+    created.phase("pause 0")
+    assert created.domid not in created.host.states
+
+
+def test_an_order_that_the_guest_would_not_see(created: Guest) -> None:
     """Before it is given, and not once the guest has booted anew."""
-    kernel = empty_kernel(tmp_path)
-    script = """echo ready; while read -r id rest; do
-        echo 5 > commands/$id.out; echo done $id 0; done"""
-    with host(tmp_path, monkeypatch, script) as working:
-        guest = Guest(working, GuestSpec("g"), kernel, kernel)
-        guest.create()
-        guest.phase("tick 3")
-        with pytest.raises(LabError, match="'tick 3' twice in a row"):
-            guest.phase("tick 3")
-        guest.phase("tick 4")
-        guest.phase("tick 3")
-        guest.create()
-        guest.phase("tick 3")
+    created.phase("tick 3")
+    with pytest.raises(LabError, match="'tick 3' twice in a row"):
+        created.phase("tick 3")
+    created.phase("tick 4")
+    created.phase("tick 3")
+    created.create()
+    created.phase("tick 3")
 
 
 def test_a_guest_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
