@@ -37,8 +37,6 @@ ENABLED = ("lab-agent.service", "xen-clock-metrics.timer")
 DISABLED = ("prometheus.service",)
 # What "run WHEN NAME" of the agent does
 ORDERS = ("begin", "more", "end", "alert", "calm", "install")
-# Where a package is put that the guest installs
-PACKAGE_PLACE = "/root/linux-image.deb"
 # Where the files of lab/payload/debian/ are put, by the ends of their names
 PLACES = {
     "": ("usr/local/bin", 0o755),

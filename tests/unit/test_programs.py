@@ -10,8 +10,9 @@ import pytest
 from lab.base.common import LabError, output
 from lab.checks.all import problems_of
 from lab.checks.programs import check_alert, check_programs, sections, summary
-from lab.commands.distro.package import Install, debugfs, put_in, take_out
+from lab.commands.distro.package import PLACE, Install, debugfs, put_in, take_out
 from lab.guest.lifecycle import save
+from lab.images.initramfs import PAYLOAD
 
 BEGIN = """== started
 running
@@ -150,7 +151,8 @@ def test_package_on_a_disk(disk: str, tmp_path: Path) -> None:
     package = tmp_path / "linux-image.deb"
     package.write_bytes(bytes(100_000))
     put_in(disk, package)
-    assert "linux-image.deb" in debugfs(disk, "ls /root")
+    assert PLACE.rpartition("/")[2] in debugfs(disk, "ls /root")
+    assert f"package={PLACE}\n" in (PAYLOAD / "debian/programs").read_text()
     with pytest.raises(LabError, match="debugfs cannot write"):
         put_in(disk, tmp_path / "missing.deb")
 

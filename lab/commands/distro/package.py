@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.base.common import BUILD, LabError, need, say
+from lab.config import GuestSpec
 from lab.guest.guest import Guest
+from lab.guest.lifecycle import save
 from lab.guest.programs import Programs
+from lab.guest.session import Session
 from lab.images.kernel import script
-from lab.images.userland import PACKAGE_PLACE
 
+# Where lab/payload/debian/programs finds it
+PLACE = "/root/linux-image.deb"
 # Of the kernel that scripts/kernel has built to run Debian's user space
 CONFIG = "{0}-debian/linux/.config"
 
@@ -25,7 +29,7 @@ CONFIG = "{0}-debian/linux/.config"
 def make_package(kernel: str, config: Path | None) -> None:
     """As "make deb CONFIG=" does; without a configuration, from the lab's own."""
     script("setup", "deb")
-    script("deb", kernel, str(config or BUILD / CONFIG.format(kernel)))
+    script("deb", kernel, str((config or BUILD / CONFIG.format(kernel)).absolute()))
 
 
 def package_of(kernel: str) -> Path:
@@ -59,7 +63,7 @@ def debugfs(disk: str, command: str, *options: str) -> str:
 
 def put_in(disk: str, package: Path) -> None:
     """Where the guest's administrator finds it."""
-    debugfs(disk, f"write {package} {PACKAGE_PLACE}", "-w")
+    debugfs(disk, f"write {package} {PLACE}", "-w")
 
 
 def take_out(disk: str, version: str, target: Path) -> Path:
@@ -93,3 +97,13 @@ class Install(Programs):
         if not found:
             raise LabError(f"the guest could not install the package:\n{text}")
         return found[1]
+
+
+def install(spec: GuestSpec, home: Session) -> GuestSpec:
+    """Run the guest to install the package; the guest that boots what it has installed."""
+    kernel, [disk] = home.settings.kernel, home.images.disks
+    put_in(disk, package_of(kernel))
+    steps = Install(save)
+    home.run(replace(spec, name=f"{spec}-before"), steps)
+    image = take_out(disk, steps.version, BUILD / f"{kernel}-installed")
+    return replace(spec, installed=str(image.parent))
