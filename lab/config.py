@@ -156,8 +156,7 @@ class Settings:
     cmdline: str = ""
     # The name of an error that the kernel with the series has
     mutant: str = ""
-    # What else it can do: check itself ("debug", "kasan"), or run Debian's user space
-    # from a disk ("debian"), which those without the series have to do as well
+    # That kernel checks itself ("debug", "kasan")
     variant: str = ""
 
     @property
@@ -182,8 +181,8 @@ class Settings:
     def image(self, *, patched: bool = True, probe: bool = False) -> Path:
         """One of the kernels that scripts/kernel builds."""
         words = [*([] if patched else ["none"]), *(["probe"] * probe)]
-        if patched or self.variant == "debian":
-            words = [self.variant] * (self.variant != "") + words
+        if patched and self.variant:
+            words = [self.variant, *words]
         mutant = self.mutant if patched else ""
         names = [self.kernel, *words, *([mutant] if mutant else [])]
         image = BUILD / "-".join(names) / "bzImage"

@@ -68,8 +68,6 @@ def build_kernels(kernel: str, *, every: bool) -> None:
                 # Half of the time these keep one CPU busy, not more
                 stack.enter_context(meanwhile(other, "prepare", accept=ACCEPTED))
         build_probes(kernel, "part=fixes probe", "part=watchdog")
-        # This shares no object with the others, see tests/boot/test_debian.py
-        build(kernel, "debian")
     for other in kernels():
         if every or (BUILD / other / "bzImage").exists():
             build(other, accept=ACCEPTED)

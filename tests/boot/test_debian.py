@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +30,5 @@ def image(settings: Settings) -> Path:
 def test_its_programs_find_nothing_wrong(
     settings: Settings, image: Path, case: Case
 ) -> None:
-    settings = replace(settings, variant="debian")
     [wrong] = live_case(case, settings, image, patched=(True,))
     assert not wrong, f"repeat it with: ./xen-lab distro -k {case}"

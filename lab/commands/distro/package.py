@@ -22,8 +22,8 @@ from lab.images.kernel import script
 
 # Where lab/payload/debian/programs finds it
 PLACE = "/root/linux-image.deb"
-# Of the kernel that scripts/kernel has built to run Debian's user space
-CONFIG = "{0}-debian/linux/.config"
+# Of the lab's kernel
+CONFIG = "{0}/config"
 
 
 def make_package(kernel: str, config: Path | None) -> None:

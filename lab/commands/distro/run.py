@@ -222,7 +222,7 @@ def run_case(case: Case, settings: Settings, image: Path) -> int:
 
 
 def main(args: argparse.Namespace) -> int:
-    settings = replace(options.settings_of(args), variant="debian")
+    settings = options.settings_of(args)
     cases = options.selected(args, list(CASES))
     if args.list:
         return 0
@@ -235,7 +235,7 @@ def main(args: argparse.Namespace) -> int:
     if not args.no_build:
         script("setup", "distro")
         both = any(case.compares for case in cases)
-        build_all(settings.kernel, *["debian none"] * both, "debian")
+        build_all(settings.kernel, *["none"] * both, "series")
         if installs:
             make_package(settings.kernel, args.config)
     image = make_userland(args.suite, settings.kernel)
