@@ -120,8 +120,6 @@ class Crowd(Scenario):
         for one in guests:
             one.wait_ticks(TICKS + 2)
         for neighbour, was in zip(self.neighbours, before):
-            idle(neighbour, 0)
             after, report = finish(neighbour)
             outside = {"before": was, "after": after}
             self.lives.append(Life(neighbour, report, outside, 0.0))
-        idle(guests[0], 0)

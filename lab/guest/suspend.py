@@ -158,7 +158,6 @@ class ThereAndBack(Scenario):
             guest.migrate_over(cable)
             # No order is the same as the one before
             tick(guest, TICKS + number)
-        idle(guest, 0)
 
 
 @Steps

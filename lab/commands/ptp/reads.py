@@ -48,7 +48,6 @@ def run_reads(guest: Guest, reads: int, restores: int) -> list[str]:
         guest.restore()
         if not restore % 10 or restore == restores:
             say(f"ptp: {restore} restores, {seen.reads} reads")
-    idle(guest, 0)
     guest.phase(f"reads {IDLE_USEC}")
     guest.wait_state("reading")
     _, report = finish(guest)

@@ -243,6 +243,9 @@ static void functions(void)
 
 static void finish(void)
 {
+	/* A guest that was to be idle has nothing left to be idle for */
+	readers_pause(0);
+	sleepers_pause(0);
 	readers_run_on(1000);
 	sleepers_run_on(10);
 	periodic_run_on(2);
