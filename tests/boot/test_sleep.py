@@ -26,7 +26,7 @@ from tests.tree import repeat_test
 HOST = HOSTS["untrusted"]
 # A hundred are in the matrix
 CYCLES = {
-    GuestSpec("cycles", "", STRICT): 12,
+    GuestSpec("cycles", "", STRICT): 6,
     GuestSpec("cycles-native", "native", STRICT): 5,
 }
 # The guest goes on where it was
