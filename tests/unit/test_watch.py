@@ -16,9 +16,12 @@ from typing import Any
 
 import pytest
 
+from lab.base.common import TOP, output
 from tests.recorded import OUT, PATCHED, Done, Guest, Tool, documents, good
 from tests.tree import silent
 
+TOOL = TOP / "tools/xen-clock"
+SELFTEST = TOP / "tools/testing/selftests/xen"
 STEP_NS = 5_000_000_000
 # The machine can hold it up between two clocks of one sample
 HELD_UP_NS = 1_000_000_000
@@ -106,6 +109,42 @@ def fixture_stepping(built: None) -> Path:
     source = Path(__file__).parents[1] / "stepping.c"
     silent("gcc", "-shared", "-fPIC", "-O2", "-Wall", "-o", library, source)
     return library
+
+
+@pytest.fixture(scope="session", name="pace")
+def fixture_pace(built: None) -> Path:
+    program = OUT / "pace"
+    source = Path(__file__).parents[1] / "pace.c"
+    where = (TOOL, TOOL / "include", TOP / "arch/x86/xen", SELFTEST)
+    options = ["-O2", "-Wall", *(f"-I{directory}" for directory in where)]
+    silent("gcc", *options, "-o", program, source, TOOL / "watch_detect.c")
+    return program
+
+
+# Of a watch that has just begun: when MONOTONIC was read, the TSC, and how long it took
+EVEN = [(100 * n, 100 * n, 0) for n in range(4)]
+# Something ran for 20 ms between the two
+HELD = [*EVEN[:3], (300, 320, 20)]
+
+
+@pytest.mark.parametrize(
+    ("samples", "jump"),
+    [
+        ([*EVEN, (1800, 1800, 0)], 0),
+        # All that is known of the frequency is that it is off by up to 20 ms in 300
+        ([*HELD, (1800, 1800, 0)], 0),
+        ([*HELD, (400, 400, 0)], 0),
+        ([*HELD, (1800, 2100, 0)], 168),
+        ([*EVEN, (1800, 1850, 0)], 50),
+        ([*EVEN, (1800, 1750, 0)], -50),
+    ],
+)
+def test_the_tsc_jumps(
+    pace: Path, samples: list[tuple[int, int, int]], jump: int
+) -> None:
+    words = [str(number) for sample in samples for number in sample]
+    seen = [int(line) for line in output(str(pace), "2000000", *words).split()]
+    assert seen == [0] * (len(samples) - 1) + [jump]
 
 
 def wrong_clock(tool: Tool, stepping: Path, clock: int, ns: int) -> Done:

@@ -34,6 +34,14 @@ s64 clock_jump(const struct clock_sample *before, const struct clock_sample *now
 	return beyond(skew, tolerance(before, now, elapsed > 0 ? elapsed : 0));
 }
 
+/* By what part the frequency can be off, as the samples at both ends took some time */
+static double tsc_pace_error(const struct tsc_pace *pace)
+{
+	return (double)(pace->first.width + pace->last.width) /
+	       (pace->last.clock[CLOCK_NR_MONOTONIC] -
+		pace->first.clock[CLOCK_NR_MONOTONIC]);
+}
+
 /* The same for the TSC, by the frequency it had so far, which a jump resets */
 s64 tsc_pace_jump(struct tsc_pace *pace, const struct clock_sample *now)
 {
@@ -44,9 +52,10 @@ s64 tsc_pace_jump(struct tsc_pace *pace, const struct clock_sample *now)
 		elapsed = now->clock[CLOCK_NR_MONOTONIC] -
 			  pace->last.clock[CLOCK_NR_MONOTONIC];
 		skew = (s64)((double)(s64)(now->tsc - pace->last.tsc) * 1e6 / khz) - elapsed;
-		/* The frequency is as rough as the sample that it starts from */
-		skew = beyond(skew, tolerance(&pace->last, now, elapsed > 0 ? elapsed : 0) +
-				  pace->first.width);
+		if (elapsed < 0)
+			elapsed = 0;
+		skew = beyond(skew, tolerance(&pace->last, now, elapsed) +
+				  elapsed * tsc_pace_error(pace));
 	}
 	if (skew || !pace->samples) {
 		pace->first = *now;
