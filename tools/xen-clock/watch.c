@@ -194,10 +194,8 @@ static void judge_jumps(bool resumed)
 static void report_frequency(const struct guest *guest, double *reported)
 {
 	double khz = tsc_pace_khz(&state.pace);
-	s64 elapsed = state.pace.last.clock[CLOCK_NR_MONOTONIC] -
-		      state.pace.first.clock[CLOCK_NR_MONOTONIC];
 
-	if (khz <= 0 || elapsed < NSEC_PER_SEC / 2)
+	if (khz <= 0 || tsc_pace_span(&state.pace) < NSEC_PER_SEC / 2)
 		return;
 	if (*reported > 0 && fabs(khz / *reported - 1) * 1e6 < CHANGE_PPM)
 		return;

@@ -34,12 +34,17 @@ s64 clock_jump(const struct clock_sample *before, const struct clock_sample *now
 	return beyond(skew, tolerance(before, now, elapsed > 0 ? elapsed : 0));
 }
 
+/* For how long the TSC has not jumped, by MONOTONIC in ns */
+s64 tsc_pace_span(const struct tsc_pace *pace)
+{
+	return pace->last.clock[CLOCK_NR_MONOTONIC] -
+	       pace->first.clock[CLOCK_NR_MONOTONIC];
+}
+
 /* By what part the frequency can be off, as the samples at both ends took some time */
 static double tsc_pace_error(const struct tsc_pace *pace)
 {
-	return (double)(pace->first.width + pace->last.width) /
-	       (pace->last.clock[CLOCK_NR_MONOTONIC] -
-		pace->first.clock[CLOCK_NR_MONOTONIC]);
+	return (double)(pace->first.width + pace->last.width) / tsc_pace_span(pace);
 }
 
 /* The same for the TSC, by the frequency it had so far, which a jump resets */
@@ -70,8 +75,7 @@ s64 tsc_pace_jump(struct tsc_pace *pace, const struct clock_sample *now)
 /* Is it off by more than the samples can be, by the TSC's nominal frequency? */
 bool tsc_pace_wrong(const struct tsc_pace *pace, u32 khz)
 {
-	s64 elapsed = pace->last.clock[CLOCK_NR_MONOTONIC] -
-		      pace->first.clock[CLOCK_NR_MONOTONIC];
+	s64 elapsed = tsc_pace_span(pace);
 	s64 skew;
 
 	if (!khz || tsc_pace_khz(pace) <= 0)
@@ -84,8 +88,7 @@ bool tsc_pace_wrong(const struct tsc_pace *pace, u32 khz)
 /* The frequency of the TSC by MONOTONIC, 0 as long as it is not known */
 double tsc_pace_khz(const struct tsc_pace *pace)
 {
-	s64 elapsed = pace->last.clock[CLOCK_NR_MONOTONIC] -
-		      pace->first.clock[CLOCK_NR_MONOTONIC];
+	s64 elapsed = tsc_pace_span(pace);
 
 	if (pace->samples < 4 || elapsed <= 0)
 		return 0;

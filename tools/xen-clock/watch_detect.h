@@ -23,6 +23,7 @@ s64 clock_backwards(const struct clock_sample *before, const struct clock_sample
 s64 clock_jump(const struct clock_sample *before, const struct clock_sample *now, int nr);
 s64 tsc_pace_jump(struct tsc_pace *pace, const struct clock_sample *now);
 bool tsc_pace_wrong(const struct tsc_pace *pace, u32 khz);
+s64 tsc_pace_span(const struct tsc_pace *pace);
 double tsc_pace_khz(const struct tsc_pace *pace);
 
 #endif
