@@ -73,6 +73,13 @@ def test_an_option_without_effect_does_not_exist(text: str) -> None:
     assert f"error: this command has no {option}" in done.stdout
 
 
+@pytest.mark.parametrize("words", ["-k pv-save", "-k pv-package --no-build"])
+def test_a_configuration_that_nothing_is_built_with(words: str) -> None:
+    args = parse(f"distro --config some.config {words}")
+    with pytest.raises(LabError, match="--config is for a package that is built"):
+        COMMANDS["distro"].main(args)
+
+
 def test_command_line_of_a_guest(capsys: pytest.CaptureFixture[str]) -> None:
     """It stands in double quotes in xl's configuration."""
     with pytest.raises(SystemExit):
