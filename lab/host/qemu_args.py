@@ -56,6 +56,9 @@ def network_card(spec: HostSpec) -> list[str]:
 def disks(images: Images) -> list[str]:
     """Two machines may have the same one, as long as only one of them uses it."""
     words = []
+    if images.root:
+        drive = f"if=virtio,format=raw,file={images.root},snapshot=on"
+        words = ["-drive", drive]
     for number, path in enumerate(images.disks):
         drive = f"if=none,id=disk{number},format=raw,file={path},file.locking=off"
         device = f"virtio-blk-pci,drive=disk{number},vectors=0"
@@ -76,6 +79,10 @@ def qemu_command(
     # A device of virtio's heeds the IOMMU only if it is told to
     behind = ",disable-legacy=on,iommu_platform=on" * spec.pvh_dom0
     dom0 = " ".join([str(dom0_kernel), "console=hvc0", *words.split()])
+    if images.root:
+        modules = f"{dom0} root=/dev/vda rw"
+    else:
+        modules = f"{dom0},{images.dom0}"
     return [
         # The kernel kills QEMU with us, however we end; -no-reboot ends it with Xen
         *("setpriv", "--pdeathsig", "KILL", "--", *pinned(spec)),
@@ -89,7 +96,7 @@ def qemu_command(
         "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all "
         f"dom0_mem={spec.memory // 2}M dom0_max_vcpus=2 sched=credit"
         + " dom0=pvh" * spec.pvh_dom0,
-        *("-initrd", f"{dom0},{images.dom0}"),
+        *("-initrd", modules),
         *("-serial", "file:console.log", "-serial", "stdio"),
         *("-fsdev", "local,id=share,path=.,security_model=none"),
         *("-device", "virtio-9p-pci,fsdev=share,mount_tag=share" + behind),

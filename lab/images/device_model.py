@@ -49,7 +49,7 @@ def add_device_model(images: Images, xen: Xen, spec: HostSpec) -> Images:
     The packages are fetched when it is first asked for.  They bring the libraries that
     they were built with, which take the place of those of an earlier download.
     """
-    if not spec.device_model:
+    if images.root or not spec.device_model:
         return images
     directory = IMAGES / xen.version
     model, dom0 = directory / "device-model.cpio.gz", directory / "dom0-hvm.cpio.gz"

@@ -24,7 +24,7 @@ PAYLOAD = TOP / "lab" / "payload"
 ARCHIVER = TOP / "lab" / "base" / "cpio.py"
 DOM0_SOURCES = sorted((PAYLOAD / "dom0").glob("*.c"))
 HOTPLUG = "etc/xen/scripts"
-DOM0_SCRIPTS = {"init": "init"} | {
+DOM0_SCRIPTS = {"init": "init", "usr/sbin/lab-dom0": "lab-dom0"} | {
     f"{HOTPLUG}/{name}": name for name in ("block", "vif")
 }
 TOOL = TOP / "tools" / "xen-clock"
@@ -47,6 +47,8 @@ class Images:
     guest: Path
     # Of dom0's disks, which it can lend to guests
     disks: tuple[str, ...] = ()
+    # The disk that dom0 boots from, instead of its initramfs, and does not change
+    root: Path | None = None
 
     @property
     def symbols(self) -> Path:

@@ -132,6 +132,19 @@ def test_qemu_has_disks() -> None:
     assert "-m 4096" in line and "dom0_mem=2048M" in line
 
 
+def test_qemu_boots_an_installed_dom0() -> None:
+    """Which has no initramfs, and a disk that all such machines share."""
+    nothing, dom0 = Path("nothing"), Path("dom0.gz")
+    line = " ".join(qemu_command(Images(nothing, dom0, nothing), nothing, HOST))
+    assert f"-initrd nothing console=hvc0,{dom0} " in line
+    images = Images(nothing, dom0, nothing, ("one",), root=Path("root"))
+    line = " ".join(qemu_command(images, nothing, HOST))
+    assert "-initrd nothing console=hvc0 root=/dev/vda rw " in line
+    assert f"{dom0}" not in line
+    # The first that Linux finds
+    assert line.index("file=root,snapshot=on") < line.index("file=one")
+
+
 def test_qemu_keeps_to_one_cpu_for_pvh_guests() -> None:
     """Machines that run at the same time have different ones, if there are any."""
     one, two = (pinned(HOST.for_guests("pvh")) for _ in range(2))

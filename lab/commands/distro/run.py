@@ -27,9 +27,10 @@ from lab.guest.lifecycle import pause, save
 from lab.guest.programs import PAUSE_USEC, Alerted, Programs
 from lab.guest.scenario import Jump, Life, Move, Scenario
 from lab.guest.session import Session
+from lab.images.disk import MIB
 from lab.images.initramfs import make_images
 from lab.images.kernel import build_all, script
-from lab.images.userland import MIB, make_userland
+from lab.images.userland import make_userland
 
 UNTRUSTED = HOSTS["untrusted"]
 MEMORY = 512

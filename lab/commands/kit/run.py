@@ -22,9 +22,13 @@ from lab.commands.kit.merge import read_report, table_of
 from lab.config import HOSTS, TSC_MODES, XENS, Settings
 from lab.guest.session import Session
 from lab.host.host import Host
+from lab.images.dom0_disk import make_debian
+from lab.images.initramfs import Images, make_images
 from lab.images.kernel import build_both, script
 
 KINDS = ("pv", "pvh", "hvm")
+# dom0's user space, and what of scripts/setup it takes to make it
+SETUPS = {"lab": "boot", "debian": "distro"}
 REPORTS = ("report.json", "report.md", "report.html")
 # For a guest at each step: emulated ones are slow, and their firmware is slower
 PATIENCE = 400
@@ -37,7 +41,7 @@ def arguments(parser: options.Parser) -> None:
         dest="attempt",
         action="store_true",
         help="unpack it in dom0 of the lab's hosts as well, and run it there, which "
-        "takes an hour; --xen, --host, --guest and --tsc-mode are for this",
+        "takes an hour; --xen, --host, --guest, --tsc-mode and --dom0 are for this",
     )
     options.add_xen(parser)
     options.add_host(parser)
@@ -46,6 +50,13 @@ def arguments(parser: options.Parser) -> None:
     )
     parser.add_argument(
         "--tsc-mode", choices=list(TSC_MODES), help="in this mode only (default: all)"
+    )
+    parser.add_argument(
+        "--dom0",
+        choices=list(SETUPS),
+        default="lab",
+        help="its user space: the lab's own, which is small, or an installed Debian, "
+        "with systemd and bash (default: %(default)s)",
     )
     options.add_no_build(parser)
     options.add_verbose(parser)
@@ -104,12 +115,16 @@ def run_on(host: Host, kit: Path, kind: str, mode: str) -> Path:
 
 
 def attempt(
-    kit: Path, settings: Settings, kinds: Sequence[str], modes: Sequence[str]
+    kit: Path,
+    settings: Settings,
+    images: Images,
+    kinds: Sequence[str],
+    modes: Sequence[str],
 ) -> list[Path]:
     """Each kind of guest has a host of its own, as in all of the lab."""
-    found = []
+    found, tell = [], options.tell("kit")
     for kind in kinds:
-        with Session("kit", settings, options.tell("kit"), settings.host) as session:
+        with Session("kit", settings, tell, settings.host, images) as session:
             for mode in modes:
                 begin = time.monotonic()
                 # By mode, as the patience with a host is limited
@@ -122,7 +137,7 @@ def attempt(
 def main(args: argparse.Namespace) -> int:
     settings = Settings(kernel=args.kernel)
     if not args.no_build:
-        script("setup", "boot" if args.attempt else "kernel")
+        script("setup", SETUPS[args.dom0] if args.attempt else "kernel")
         build_both(settings.kernel)
     say("kit: packing kernels, guests and tools, which takes some seconds")
     kit = make_kit(settings)
@@ -135,6 +150,8 @@ def main(args: argparse.Namespace) -> int:
     kinds = [args.guest] if args.guest else KINDS
     modes = [args.tsc_mode] if args.tsc_mode else list(TSC_MODES)
     settings = replace(settings, xen=XENS[args.xen], host=HOSTS[args.host])
-    found = attempt(kit, settings, kinds, modes)
+    make = make_debian if args.dom0 == "debian" else make_images
+    images = make(settings.xen, settings.kernel)
+    found = attempt(kit, settings, images, kinds, modes)
     say(table_of([read_report(path / "report.json") for path in found]))
     return 0
