@@ -62,10 +62,7 @@ def build_both(kernel: str) -> None:
 
 
 def build_probes(kernel: str, *parts: str) -> None:
-    """Build the same, and both with the lab's probes, and the first parts.
-
-    The later parts change headers that most objects depend on, and so come last.
-    """
+    """Build the same, and both with the lab's probes, and the first parts."""
     build_all(kernel, "none", "none probe", *parts, "series", "probe")
 
 
