@@ -176,6 +176,7 @@ MOVED = Report(
         "before.time_leaf": "0 2 2596128 1",
         "after.time_leaf": "0 2 1000000 2",
         "after.sysfs.verdict": "unstable",
+        "before.itsc": "0",
     }
 )
 # Xen prints no frequency of a TSC that is never emulated
@@ -205,6 +206,15 @@ def test_forecast() -> None:
         ("verdict_after", "reliable"),
     ):
         assert check_forecast({**FORECAST, name: wrong}, MOVED, patched=True)
+
+
+def test_forecast_of_what_dom0_does_not_see() -> None:
+    both = 'reliable with cpuid="host,invtsc=1", unstable without'
+    said = {**FORECAST, "verdict_after": "unknown", "reason_after": both}
+    assert not check_forecast(said, MOVED, patched=True)
+    shown = Report(values={**MOVED.values, "before.itsc": "1"})
+    assert check_forecast(said, shown, patched=True)
+    assert check_forecast({**said, "reason_after": ""}, MOVED, patched=True)
 
 
 def test_listed() -> None:

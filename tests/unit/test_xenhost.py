@@ -238,7 +238,13 @@ def test_forecast(
         (PV, dom0(khz=KHZ + 1), "reliable", "emulated at a constant frequency"),
         (PV, dom0(reliable=False), "reliable", "emulated at a constant frequency"),
         (NATIVE, dom0(khz=999_999), "unstable", "its frequency is not what it was"),
-        (NATIVE, dom0(), "unstable", "never emulated"),
+        (
+            NATIVE,
+            dom0(),
+            "unknown",
+            'reliable with cpuid="host,invtsc=1", unstable without',
+        ),
+        (NATIVE, dom0(reliable=False), "unstable", "never emulated"),
         (ALWAYS, dom0(), "reliable", "emulated at a constant frequency"),
     ],
 )

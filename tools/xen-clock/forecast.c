@@ -12,7 +12,8 @@ struct outcome {
 	enum tristate before, after;	/* emulated */
 	u32 khz;			/* there */
 	bool kept;			/* the frequency */
-	const char *verdict, *reason;	/* of a kernel with the series, after the move */
+	const char *verdict;		/* of a kernel with the series, after the move */
+	char reason[LINE_SIZE];
 	char without[LINE_SIZE];	/* what one without it does */
 	double read_before, read_after;	/* NAN where it traps, or nobody knows */
 };
@@ -35,6 +36,38 @@ static struct xen_tsc_facts facts_of(const struct host *host,
 		.incarnation	= domain->incarnation,
 		.domain		= domain->tsc.hvm ? XEN_TSC_HVM : XEN_TSC_PV,
 	};
+}
+
+/* Of a guest that sees the invariant TSC, or does not */
+static struct xen_tsc_decision decide_there(struct xen_tsc_facts here,
+					     struct xen_tsc_facts there,
+					     bool itsc)
+{
+	struct xen_tsc_decision boot;
+
+	here.itsc = itsc;
+	there.itsc = itsc;
+	boot = xen_tsc_evaluate(&here, XEN_TSC_AUTO);
+
+	return xen_tsc_reevaluate(&boot, &there, XEN_TSC_AUTO);
+}
+
+/* What a guest sees is in its configuration, which xl does not print here */
+static void with_series(struct outcome *outcome, struct xen_tsc_facts here,
+			struct xen_tsc_facts there)
+{
+	struct xen_tsc_decision hidden = decide_there(here, there, false);
+	struct xen_tsc_decision shown = decide_there(here, there, true);
+
+	if (hidden.verdict == shown.verdict) {
+		outcome->verdict = xen_tsc_verdict_name(hidden.verdict);
+		snprintf(outcome->reason, sizeof(outcome->reason), "%s", hidden.reason);
+		return;
+	}
+	outcome->verdict = "unknown";
+	snprintf(outcome->reason, sizeof(outcome->reason),
+		 "%s with cpuid=\"host,invtsc=1\", %s without",
+		 xen_tsc_verdict_name(shown.verdict), xen_tsc_verdict_name(hidden.verdict));
 }
 
 static double read_cost(const struct host *host, enum tristate emulated)
@@ -62,8 +95,6 @@ static struct outcome foresee(const struct host *from, const struct host *to,
 			      const struct host_domain *domain)
 {
 	struct tsc_domain moved = domain->tsc;
-	struct xen_tsc_decision boot, now;
-	struct xen_tsc_facts facts;
 	struct outcome outcome = { };
 
 	moved.restored = true;
@@ -77,12 +108,8 @@ static struct outcome foresee(const struct host *from, const struct host *to,
 	outcome.read_after = read_cost(to, outcome.after);
 	without(&outcome, to, domain);
 
-	facts = facts_of(from, domain, outcome.before, moved.khz);
-	boot = xen_tsc_evaluate(&facts, XEN_TSC_AUTO);
-	facts = facts_of(to, domain, outcome.after, outcome.khz);
-	now = xen_tsc_reevaluate(&boot, &facts, XEN_TSC_AUTO);
-	outcome.verdict = xen_tsc_verdict_name(now.verdict);
-	outcome.reason = now.reason;
+	with_series(&outcome, facts_of(from, domain, outcome.before, moved.khz),
+		    facts_of(to, domain, outcome.after, outcome.khz));
 
 	return outcome;
 }
