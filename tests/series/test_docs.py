@@ -28,6 +28,8 @@ OURS = [
 ]
 # Named in them: there once it is built, or for a kernel that it calls W
 ELSEWHERE = ("tools/xen-clock/xen-clock", "lab/kconfig/kernel.config.W")
+# `text <path>`__, and without a text
+LINK = re.compile(r"<([^<>\s]+)>`__")
 ABI = TOP / "Documentation/ABI/testing/sysfs-hypervisor-xen-tsc"
 XEN = TOP / "arch/x86/xen"
 
@@ -257,6 +259,9 @@ def test_our_own_pages(page: Path) -> None:
     ):
         there = [tree for tree in (TOP, TREE) if (tree / name).exists()]
         assert there or name in ELSEWHERE, name
+    links = [link for link in LINK.findall(text) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert links or page.name != "README.rst"
 
 
 def test_layers_of_the_lab() -> None:
