@@ -18,17 +18,16 @@ FILES = (
     r"usr/lib/xen-[\d.]+/boot/hvmloader",
     r"usr/lib/xen-[\d.]+/boot/xen-shim",
     r"usr/share/seabios/bios-256k\.bin",
-    r"usr/share/qemu/linuxboot\.bin",
+    r"usr/share/qemu/linuxboot(_dma)?\.bin",
     r"usr/share/qemu/keymaps/en-us",
 )
-PROGRAM = "usr/libexec/xen-qemu-system-i386"
 
 
 def device_model(tree: Tree, program: str) -> bytes:
     """An initramfs, to be unpacked over that of dom0's tools."""
     archive = Archive()
     qemu = tree.find(re.escape(program))
-    archive.file(PROGRAM, qemu)
+    archive.file(program, qemu)
     tree.add_libraries(archive, needed(qemu))
     for pattern in FILES:
         names = [name for name in tree.files if re.fullmatch(pattern, name)]
