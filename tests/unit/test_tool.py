@@ -282,7 +282,12 @@ def test_check_used_wrongly(tool: Tool) -> None:
     ("guest", "reason", "remedy"),
     [
         (Guest(), "the host's TSC is not reliable", "xen-clock host"),
-        (Guest(mode=1), "tsc_mode=always_emulate is set", "tsc_mode=default"),
+        (Guest(mode=1), "tsc_mode=always_emulate is set", "emulated with tsc_mode=default"),
+        (
+            Guest(mode=1, flags=3, host_khz=KHZ + 1, incarnation=2),
+            "tsc_mode=always_emulate is set",
+            "Use tsc_mode=default, shut it down, and start it again on this host.",
+        ),
         (
             Guest(flags=3, host_khz=KHZ + 1, incarnation=2),
             f"this guest was booted at {KHZ} kHz, the host has {KHZ + 1} (1 kHz apart)",
