@@ -26,7 +26,7 @@ const char *safe_reason(const struct guest *guest, const struct decision *decisi
 		       "the TSC is in use, and a hypervisor that claims to be Xen has it" :
 		       "the TSC is in use, and Xen does not guarantee it";
 
-	return guest->patched ?
+	return guest->patched && strcmp(decision->reason, "xen_tsc_reliable=off") ?
 	       "the TSC is in use, Xen guarantees it, and the kernel checks it" :
 	       "the TSC is in use, and Xen guarantees it";
 }
@@ -59,6 +59,9 @@ int check(const struct guest *guest, const struct options *options)
 	if (!guest->xen) {
 		if (options->json) {
 			json_document(&json, false);
+			json_string(&json, "state", states[STATE_UNKNOWN]);
+			json_null(&json, "safe");
+			json_string(&json, "reason", "this is not a guest of Xen");
 			json_finish(&json);
 		} else {
 			puts("XEN-CLOCK UNKNOWN - this is not a guest of Xen");
