@@ -8,13 +8,16 @@
 #define COLUMN		18
 #define WIDTH		80
 
+#define TAKE_OFF	"take clocksource=tsc and tsc=reliable off the command line."
+#define BOOT_XEN	"boot with clocksource=xen and without tsc=reliable."
+
 /* Time is read from a TSC that Xen does not guarantee */
 static const char *advice_at_risk(const struct decision *decision)
 {
 	if (!strcmp(decision->rule, "never-emulated") || !strcmp(decision->rule, "old-xen"))
-		return "The TSC is in use, and a migration can change it: drop clocksource=tsc.";
+		return "The TSC is in use, and a migration can change it: " TAKE_OFF;
 
-	return "The TSC is in use, but Xen does not guarantee it: make sure it is stable.";
+	return "The TSC is in use, but Xen does not guarantee it: " BOOT_XEN;
 }
 
 /* Why the policy could not say more, and who can change that */
