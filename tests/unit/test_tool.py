@@ -116,18 +116,19 @@ OFF = "xen_tsc_reliable=off"
 ON = "xen_tsc_reliable=on"
 NATIVE = Guest(flags=2, mode=2, clocksource="tsc")
 HOST = Guest(flags=0, clocksource="tsc")
+DROP = "take clocksource=tsc and tsc=reliable off the command line"
 
 
 @pytest.mark.parametrize(
     ("guest", "kernel", "words"),
     [
         # Nobody has asked Xen, or nobody minds what it said
-        (NATIVE, {}, "a migration can change it: drop clocksource=tsc"),
+        (NATIVE, {}, DROP),
         (NATIVE, decided("unstable", RULES["never-emulated"][1]), "a migration"),
-        (NATIVE, decided("unverified", NAMED), "drop clocksource=tsc"),
-        (NATIVE, decided("unverified", OFF), "drop clocksource=tsc"),
-        (NATIVE, decided("reliable", ON), "drop clocksource=tsc"),
-        (HOST, {}, "Xen does not guarantee it"),
+        (NATIVE, decided("unverified", NAMED), DROP),
+        (NATIVE, decided("unverified", OFF), DROP),
+        (NATIVE, decided("reliable", ON), DROP),
+        (HOST, {}, "boot with clocksource=xen and without tsc=reliable"),
         (HOST, decided("unverified", RULES["unreliable-host"][1]), "not guarantee it"),
         # These can be relied on, or check it themselves, or do not use it
         (Guest(clocksource="tsc"), {}, ""),
@@ -178,7 +179,10 @@ def test_not_under_xen(tool: Tool, command: list[str]) -> None:
     done = tool(None, *command)
     assert done.returncode == 3
     if command == ["check"]:
-        assert done.stdout == "XEN-CLOCK UNKNOWN - this is not a guest of Xen\n"
+        why = "this is not a guest of Xen"
+        assert done.stdout == f"XEN-CLOCK UNKNOWN - {why}\n"
+        [said] = documents(tool(None, "check", "--json"))
+        assert said == NO_XEN | {"state": "UNKNOWN", "safe": None, "reason": why}
         return
     assert "not a guest of Xen" in done.stderr
     if command == ["metrics"]:
@@ -273,6 +277,21 @@ def test_check(
     ]
 
 
+@pytest.mark.parametrize(
+    ("guest", "checked"),
+    [
+        (PATCHED, True),
+        (dataclasses.replace(PATCHED, kernel=decided("unverified", OFF)), False),
+        (Guest(clocksource="tsc"), False),
+    ],
+)
+def test_who_checks(tool: Tool, guest: Guest, checked: bool) -> None:
+    """With xen_tsc_reliable=off the kernel does not watch the TSC."""
+    said = good(tool(guest, "check"))
+    assert "safe: true, the TSC is in use, " in said
+    assert ("and the kernel checks it" in said) == checked
+
+
 def test_check_used_wrongly(tool: Tool) -> None:
     """To Nagios 2 means that the guest is unsafe, and 3 that nobody knows."""
     assert tool(PATCHED, "check", "--nonsense").returncode == 3
@@ -282,7 +301,11 @@ def test_check_used_wrongly(tool: Tool) -> None:
     ("guest", "reason", "remedy"),
     [
         (Guest(), "the host's TSC is not reliable", "xen-clock host"),
-        (Guest(mode=1), "tsc_mode=always_emulate is set", "emulated with tsc_mode=default"),
+        (
+            Guest(mode=1),
+            "tsc_mode=always_emulate is set",
+            "emulated with tsc_mode=default",
+        ),
         (
             Guest(mode=1, flags=3, host_khz=KHZ + 1, incarnation=2),
             "tsc_mode=always_emulate is set",
@@ -345,11 +368,35 @@ def test_metrics_replace_a_file(tool: Tool, tmp_path: Path) -> None:
 
 def test_metrics_cannot_be_written(tool: Tool, tmp_path: Path) -> None:
     """Of a file system that is full, nothing is left."""
-    place = tmp_path / "directory.prom"
+    place = tmp_path / "new"
     place.mkdir()
-    done = tool(PATCHED, "metrics", "--output", str(place))
-    assert done.returncode == 1 and "it is as it was" in done.stderr
-    assert [path.name for path in tmp_path.glob("directory*")] == [place.name]
+    file = place / "xen-clock.prom"
+    file.write_text("old")
+    script = "trap '' XFSZ; ulimit -f 1; exec \"$@\""
+    program = str(OUT / "san" / "xen-clock")
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", program, "metrics", f"--output={file}"],
+        env=tool.record(PATCHED),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and "it is as it was" in done.stderr, done
+    assert list(place.iterdir()) == [file] and file.read_text() == "old"
+
+
+@pytest.mark.parametrize("name", ["directory", "pipe"])
+def test_metrics_replace_files_only(tool: Tool, tmp_path: Path, name: str) -> None:
+    """A device in /dev is one that everybody needs."""
+    place = tmp_path / "new"
+    place.mkdir()
+    file = place / name
+    if name == "pipe":
+        os.mkfifo(file)
+    else:
+        file.mkdir()
+    done = tool(PATCHED, "metrics", "--output", str(file))
+    assert done.returncode == 1 and "is no regular file" in done.stderr
+    assert list(place.iterdir()) == [file] and not file.is_file()
 
 
 @pytest.mark.parametrize(
@@ -416,7 +463,7 @@ def test_nonsense_in_a_file(tool: Tool) -> None:
     assert done.returncode == 1 and "'many', which is no number" in done.stderr
 
 
-NO_XEN = {"schema": 1, "xen": False}
+NO_XEN: dict[str, object] = {"schema": 1, "xen": False}
 NASTY = 'a "quoted" back\\slash,\ttab and \u00e9'
 
 

@@ -336,6 +336,15 @@ def test_record_dom0(tool: Tool, tmp_path: Path) -> None:
     assert dataclasses.asdict(Guest())["xl"] == {}
 
 
+def test_record_fails(tool: Tool, tmp_path: Path) -> None:
+    """It leaves nothing behind."""
+    place = tmp_path / "new"
+    place.mkdir()
+    done = tool(Guest(dom0=True), "record", str(place / "recording"))
+    assert done.returncode == 1 and "xl does not say anything" in done.stderr
+    assert not list(place.iterdir())
+
+
 def test_valgrind(tool: Tool, tmp_path: Path) -> None:
     if shutil.which("valgrind") is None:
         pytest.skip("valgrind is missing: it is in Debian's package of this name")

@@ -219,8 +219,11 @@ static void all(const struct guest *guest)
 static void replace(const char *path, const struct guest *guest)
 {
 	char new[PATH_MAX];
+	struct stat old;
 	int fd;
 
+	if (!stat(path, &old) && !S_ISREG(old.st_mode))
+		die("%s is there already, and is no regular file: it is as it was", path);
 	if (snprintf(new, sizeof(new), "%s.XXXXXX", path) >= (int)sizeof(new))
 		die("the path %.40s... is too long", path);
 	fd = mkstemp(new);

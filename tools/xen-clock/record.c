@@ -4,6 +4,7 @@
  * nobody's business: names of hosts and guests, and most of the command lines.
  */
 #include <errno.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,10 +225,25 @@ static void save_dom0(const char *directory, const struct guest *guest)
 	free(host.domains);
 }
 
+/* What is being made, empty when it is whole */
+static char new[PATH_MAX];
+
+static int discard_one(const char *path, const struct stat *stat __always_unused,
+		       int type __always_unused, struct FTW *at __always_unused)
+{
+	return remove(path);
+}
+
+static void discard(void)
+{
+	if (*new)
+		nftw(new, discard_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 int record(const struct guest *guest, const struct options *options)
 {
 	const char *directory = options->operand;
-	char line[LINE_SIZE], new[PATH_MAX];
+	char line[LINE_SIZE];
 	struct costs costs;
 	unsigned int i;
 	FILE *file;
@@ -238,6 +254,7 @@ int record(const struct guest *guest, const struct options *options)
 		die("%s is there already: name a new directory", directory);
 	if (!mkdtemp(new) || chmod(new, 0755))
 		die("cannot create %s: %s", new, strerror(errno));
+	atexit(discard);
 
 	for (i = 0; i < ARRAY_SIZE(files); i++)
 		if (read_line(files[i], line))
@@ -255,6 +272,7 @@ int record(const struct guest *guest, const struct options *options)
 
 	if (rename(new, directory))
 		die("cannot rename %s to %s: %s", new, directory, strerror(errno));
+	*new = '\0';
 	printf("%s: look at it with: xen-clock --recording %s\n", directory, directory);
 
 	return EXIT_OK;
