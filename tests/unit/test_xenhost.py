@@ -15,7 +15,17 @@ import pytest
 
 from lab.base.common import TOP
 
-from tests.recorded import KHZ, OUT, Guest, Tool, documents, good, one_line
+from tests.recorded import (
+    KHZ,
+    OUT,
+    RULES,
+    Guest,
+    Tool,
+    documents,
+    forecast,
+    good,
+    one_line,
+)
 from tests.series.test_docs import simple_table
 
 RELIABLE = "(XEN) TSC marked as reliable, warp = 0 (count=3)"
@@ -258,6 +268,62 @@ def test_forecast_of_the_kernel(
 ) -> None:
     [said] = moved(tool, tmp_path, dom0(domains=(domain,)), there)
     assert said["verdict_after"] == verdict and reason in said["reason_after"]
+
+
+UNKNOWN = {"reliable": None}
+EITHER = f"{RULES['native'][1]}, or {RULES['emulated'][1]}"
+
+
+@pytest.mark.parametrize(
+    ("domain", "tsc", "cause", "reason"),
+    [
+        (HVM, {"frequency_khz": KHZ + 1, "scaling": None}, "Xen can scale it", EITHER),
+        (PV, UNKNOWN, "the host's TSC is reliable", EITHER),
+        (PV, {"frequency_khz": 0}, "its frequency or that of the host", EITHER),
+        (("one", 1, f"mode=3,khz={KHZ},inc=1"), {}, "the CPUs have RDTSCP", "PVRDTSCP"),
+        (("one", 1, f"mode=7,khz={KHZ},inc=1"), {}, "its mode is not", "unknown TSC"),
+    ],
+)
+def test_forecast_of_what_is_unknown(
+    tool: Tool,
+    tmp_path: Path,
+    domain: tuple[str, int, str],
+    tsc: dict[str, Any],
+    cause: str,
+    reason: str,
+) -> None:
+    """A TSC that may be emulated is not taken for a native one."""
+    here, there = document(tool, dom0(domains=(domain,))), document(tool, dom0())
+    there["tsc"].update(tsc)
+    one = forecast(tmp_path, here, there, here["guests"][0])
+    assert one["emulated_after"] is None
+    assert one["reason_after"].startswith(reason)
+    assert one["verdict_after"] == ("reliable" if reason == EITHER else "unverified")
+    files = [f"--from={tmp_path / 'here.json'}", f"--to={tmp_path / 'there.json'}"]
+    text = good(tool(None, "forecast", *files))
+    assert re.search(f"there native or emulated, as .*{cause}", text)
+    # And the other way round, where the doubt is about the guest as it is
+    here["tsc"].update(tsc)
+    here["guests"][0]["incarnation"] = 2
+    good(tool(None, "forecast", *files))
+    one = forecast(tmp_path, here, document(tool, dom0()), here["guests"][0])
+    assert one["verdict_after"] == ("reliable" if reason == EITHER else "unverified")
+
+
+def test_forecast_of_the_cost(tool: Tool, tmp_path: Path) -> None:
+    """The clocksource xen takes a system call, and traps where the TSC does."""
+    here, there = document(tool, dom0(domains=(NATIVE,))), document(tool, dom0())
+    here["dom0"]["syscall_ns"], there["dom0"]["syscall_ns"] = 123, 234
+    [guest] = here["guests"]
+    one = forecast(tmp_path, here, there, guest)
+    assert (one["syscall_ns_before"], one["syscall_ns_after"]) == (123, 234)
+    files = [f"--from={tmp_path / 'here.json'}", f"--to={tmp_path / 'there.json'}"]
+    text = good(tool(None, "forecast", *files))
+    assert "a read of the clocksource xen: 123 ns, there 234 ns\n" in text
+    one = forecast(tmp_path, here, there, {**guest, "mode_number": 1})
+    assert one["syscall_ns_before"] is one["syscall_ns_after"] is None
+    text = good(tool(None, "forecast", *files))
+    assert "clocksource xen: traps to Xen, there traps to Xen\n" in text
 
 
 def test_forecast_without_the_series(tool: Tool, tmp_path: Path) -> None:

@@ -76,6 +76,23 @@ enum tristate tsc_emulated(const struct tsc_host *host, const struct tsc_domain 
 	}
 }
 
+/* Why that is unknown */
+const char *tsc_doubt(const struct tsc_host *host, const struct tsc_domain *domain)
+{
+	if (domain->mode > XEN_CPUID_TSC_MODE_PVRDTSCP)
+		return "its mode is not known";
+	if (host->reliable == UNKNOWN)
+		return "it is not known whether the host's TSC is reliable";
+	if (domain->mode == XEN_CPUID_TSC_MODE_PVRDTSCP)
+		return "it is not known whether the CPUs have RDTSCP";
+	if (!row_of(host, domain->hvm))
+		return "it is not known what Xen before 4.0 does";
+	if (!domain->khz || !host->khz)
+		return "its frequency or that of the host is not known";
+
+	return "it is not known whether Xen can scale it";
+}
+
 static void explain_frequency(struct explanation *why, const struct tsc_host *host,
 			      const struct tsc_domain *domain)
 {

@@ -32,6 +32,7 @@ struct explanation {
 };
 
 enum tristate tsc_emulated(const struct tsc_host *host, const struct tsc_domain *domain);
+const char *tsc_doubt(const struct tsc_host *host, const struct tsc_domain *domain);
 struct explanation tsc_explain(const struct tsc_host *host,
 			       const struct tsc_domain *domain);
 struct explanation explain(const struct guest *guest);

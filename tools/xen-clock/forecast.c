@@ -9,16 +9,22 @@
 #include "host.h"
 
 struct outcome {
+	struct tsc_domain moved;
 	enum tristate before, after;	/* emulated */
 	u32 khz;			/* there */
 	bool kept;			/* the frequency */
 	const char *verdict;		/* of a kernel with the series, after the move */
-	char reason[LINE_SIZE];
+	char reason[2 * LINE_SIZE + 8];
 	char without[LINE_SIZE];	/* what one without it does */
-	double read_before, read_after;	/* NAN where it traps, or nobody knows */
+	/* What a read costs, NAN where it traps, or nobody knows */
+	double read_before, read_after;
+	double syscall_before, syscall_after;
 };
 
-/* What the time leaf says there: a TSC that is never emulated is that of the host */
+/*
+ * What the time leaf says there: a TSC that is never emulated is that of the host, and
+ * one in mode default is native on a reliable host only.
+ */
 static struct xen_tsc_facts facts_of(const struct host *host,
 				     const struct host_domain *domain, enum tristate emulated,
 				     u32 khz)
@@ -28,7 +34,9 @@ static struct xen_tsc_facts facts_of(const struct host *host,
 		.xen_minor	= host->tsc.minor,
 		.largest_leaf	= XEN_TSC_TIME_LEAF,
 		.emulated	= emulated == YES,
-		.host_reliable	= host->tsc.reliable == YES,
+		.host_reliable	= host->tsc.reliable == YES ||
+				  (host->tsc.reliable == UNKNOWN && emulated != YES &&
+				   domain->tsc.mode == XEN_CPUID_TSC_MODE_DEFAULT),
 		.mode		= domain->tsc.mode,
 		.khz		= khz,
 		.host_khz	= host->tsc.khz,
@@ -40,8 +48,7 @@ static struct xen_tsc_facts facts_of(const struct host *host,
 
 /* Of a guest that sees the invariant TSC, or does not */
 static struct xen_tsc_decision decide_there(struct xen_tsc_facts here,
-					     struct xen_tsc_facts there,
-					     bool itsc)
+					    struct xen_tsc_facts there, bool itsc)
 {
 	struct xen_tsc_decision boot;
 
@@ -52,27 +59,56 @@ static struct xen_tsc_decision decide_there(struct xen_tsc_facts here,
 	return xen_tsc_reevaluate(&boot, &there, XEN_TSC_AUTO);
 }
 
+struct saying {
+	const char *verdict;
+	char reason[LINE_SIZE];
+};
+
 /* What a guest sees is in its configuration, which xl does not print here */
-static void with_series(struct outcome *outcome, struct xen_tsc_facts here,
-			struct xen_tsc_facts there)
+static struct saying say_there(struct xen_tsc_facts here, struct xen_tsc_facts there)
 {
 	struct xen_tsc_decision hidden = decide_there(here, there, false);
 	struct xen_tsc_decision shown = decide_there(here, there, true);
+	struct saying saying = { .verdict = "unknown" };
 
 	if (hidden.verdict == shown.verdict) {
-		outcome->verdict = xen_tsc_verdict_name(hidden.verdict);
-		snprintf(outcome->reason, sizeof(outcome->reason), "%s", hidden.reason);
-		return;
+		saying.verdict = xen_tsc_verdict_name(hidden.verdict);
+		snprintf(saying.reason, sizeof(saying.reason), "%s", hidden.reason);
+	} else {
+		snprintf(saying.reason, sizeof(saying.reason),
+			 "%s with cpuid=\"host,invtsc=1\", %s without",
+			 xen_tsc_verdict_name(shown.verdict),
+			 xen_tsc_verdict_name(hidden.verdict));
 	}
-	outcome->verdict = "unknown";
-	snprintf(outcome->reason, sizeof(outcome->reason),
-		 "%s with cpuid=\"host,invtsc=1\", %s without",
-		 xen_tsc_verdict_name(shown.verdict), xen_tsc_verdict_name(hidden.verdict));
+
+	return saying;
+}
+
+/* Where it is not known whether the TSC is emulated after the move: in both cases */
+static void with_series(struct outcome *outcome, const struct host *from,
+			const struct host *to, const struct host_domain *domain)
+{
+	struct xen_tsc_facts here = facts_of(from, domain, outcome->before,
+					     outcome->moved.khz);
+	struct xen_tsc_facts there = facts_of(to, domain, outcome->after, outcome->khz);
+	struct saying one = say_there(here, there), other = one;
+
+	if (outcome->after == UNKNOWN)
+		other = say_there(here, facts_of(to, domain, YES, outcome->khz));
+	outcome->verdict = strcmp(one.verdict, other.verdict) ? "unknown" : one.verdict;
+	snprintf(outcome->reason, sizeof(outcome->reason), "%s%s%s", one.reason,
+		 strcmp(one.reason, other.reason) ? ", or " : "",
+		 strcmp(one.reason, other.reason) ? other.reason : "");
 }
 
 static double read_cost(const struct host *host, enum tristate emulated)
 {
 	return emulated == NO && host->read_tsc ? host->read_ns : NAN;
+}
+
+static double syscall_cost(const struct host *host, enum tristate emulated)
+{
+	return emulated == NO && host->syscall_ns > 0 ? host->syscall_ns : NAN;
 }
 
 static void without(struct outcome *outcome, const struct host *to,
@@ -104,12 +140,13 @@ static struct outcome foresee(const struct host *from, const struct host *to,
 	outcome.after = tsc_emulated(&to->tsc, &moved);
 	outcome.khz = moved.mode == XEN_CPUID_TSC_MODE_NEVER_EMULATE ? to->tsc.khz : moved.khz;
 	outcome.kept = outcome.khz == moved.khz;
+	outcome.moved = moved;
 	outcome.read_before = read_cost(from, outcome.before);
 	outcome.read_after = read_cost(to, outcome.after);
+	outcome.syscall_before = syscall_cost(from, outcome.before);
+	outcome.syscall_after = syscall_cost(to, outcome.after);
 	without(&outcome, to, domain);
-
-	with_series(&outcome, facts_of(from, domain, outcome.before, moved.khz),
-		    facts_of(to, domain, outcome.after, outcome.khz));
+	with_series(&outcome, from, to, domain);
 
 	return outcome;
 }
@@ -117,16 +154,13 @@ static struct outcome foresee(const struct host *from, const struct host *to,
 static void print_json(struct json *json, const struct host *to,
 		       const struct host_domain *domain, const struct outcome *outcome)
 {
-	struct tsc_domain moved = domain->tsc;
-
-	moved.restored = true;
 	json_begin(json, NULL, '{');
 	json_integer(json, "domid", domain->id);
 	json_string(json, "name", domain->name);
 	json_tristate(json, "emulated_before", outcome->before);
 	json_tristate(json, "emulated_after", outcome->after);
 	if (outcome->after == YES)
-		json_string(json, "why", tsc_explain(&to->tsc, &moved).reason);
+		json_string(json, "why", tsc_explain(&to->tsc, &outcome->moved).reason);
 	else
 		json_null(json, "why");
 	json_integer(json, "frequency_khz", outcome->khz);
@@ -136,6 +170,8 @@ static void print_json(struct json *json, const struct host *to,
 	json_string(json, "without_series", outcome->without);
 	json_float(json, "read_ns_before", outcome->read_before);
 	json_float(json, "read_ns_after", outcome->read_after);
+	json_float(json, "syscall_ns_before", outcome->syscall_before);
+	json_float(json, "syscall_ns_after", outcome->syscall_after);
 	json_end(json, '}');
 }
 
@@ -149,28 +185,41 @@ static void print_read(double ns, enum tristate emulated)
 		printf("%.0f ns", ns);
 }
 
-static void print_text(const struct host *to, const struct host_domain *domain,
-		       const struct outcome *outcome)
+static void print_reads(const char *clocksource, double before, double after,
+			const struct outcome *outcome)
+{
+	printf("  a read of the clocksource %s: ", clocksource);
+	print_read(before, outcome->before);
+	printf(", there ");
+	print_read(after, outcome->after);
+	printf("\n");
+}
+
+static void print_emulated(enum tristate emulated, const char *doubt)
 {
 	static const char * const words[] = {
-		[NO] = "native", [YES] = "emulated",
-		[UNKNOWN] = "native or emulated, as it is not known whether Xen can scale it",
+		[NO] = "native", [YES] = "emulated", [UNKNOWN] = "native or emulated, as ",
 	};
-	struct tsc_domain moved = domain->tsc;
 
-	moved.restored = true;
+	printf("%s%s", words[emulated], emulated == UNKNOWN ? doubt : "");
+}
+
+static void print_text(const struct host *from, const struct host *to,
+		       const struct host_domain *domain, const struct outcome *outcome)
+{
 	printf("%s (domain %u)\n", domain->name, domain->id);
-	printf("  TSC             %s, there %s%s%s\n", words[outcome->before],
-	       words[outcome->after], outcome->after == YES ? ": " : "",
-	       outcome->after == YES ? tsc_explain(&to->tsc, &moved).reason : "");
-	printf("  frequency       %u kHz, %s\n", outcome->khz, outcome->kept ? "kept" : "changed");
+	printf("  TSC             ");
+	print_emulated(outcome->before, tsc_doubt(&from->tsc, &domain->tsc));
+	printf(", there ");
+	print_emulated(outcome->after, tsc_doubt(&to->tsc, &outcome->moved));
+	if (outcome->after == YES)
+		printf(": %s", tsc_explain(&to->tsc, &outcome->moved).reason);
+	printf("\n  frequency       %u kHz, %s\n", outcome->khz,
+	       outcome->kept ? "kept" : "changed");
 	printf("  with series     %s: %s\n", outcome->verdict, outcome->reason);
 	printf("  without series  %s\n", outcome->without);
-	printf("  a read of the TSC clocksource: ");
-	print_read(outcome->read_before, outcome->before);
-	printf(", there ");
-	print_read(outcome->read_after, outcome->after);
-	printf("\n");
+	print_reads("tsc", outcome->read_before, outcome->read_after, outcome);
+	print_reads("xen", outcome->syscall_before, outcome->syscall_after, outcome);
 }
 
 static bool is_meant(const struct host_domain *domain, const struct options *options)
@@ -218,7 +267,7 @@ int forecast(const struct guest *guest, const struct options *options)
 		if (options->json)
 			print_json(&json, &to, &from.domains[i], &outcome);
 		else
-			print_text(&to, &from.domains[i], &outcome);
+			print_text(&from, &to, &from.domains[i], &outcome);
 	}
 	if (options->json) {
 		json_end(&json, ']');
