@@ -71,6 +71,7 @@ static bool load_domain(struct host *host, const struct json_values *values,
 void host_load(struct host *host, const char *path)
 {
 	struct json_values values;
+	char place[64];
 
 	json_load(&values, path);
 	*host = (struct host){ };
@@ -88,10 +89,14 @@ void host_load(struct host *host, const char *path)
 	host->read_ns = strtod(must_find(&values, path, "dom0.read_ns"), NULL);
 	host->syscall_ns = strtod(must_find(&values, path, "dom0.syscall_ns"), NULL);
 	host->read_tsc = tristate(&values, path, "dom0.reads_tsc") == YES;
+	snprintf(place, sizeof(place), "guests[%d].name", MOST_DOMAINS);
 	host->domains = calloc(MOST_DOMAINS, sizeof(*host->domains));
 	if (!host->domains)
 		die("no memory for %d domains", MOST_DOMAINS);
-	while (host->count < MOST_DOMAINS && load_domain(host, &values, path))
+	if (json_find(&values, place))
+		die("%s has more than %d guests, the most that xen-clock takes", path,
+		    MOST_DOMAINS);
+	while (load_domain(host, &values, path))
 		host->count++;
 	free(values.values);
 }

@@ -124,14 +124,16 @@ static void read_domains(struct host *host, char *list, const char *heading)
 
 	/* After the heading */
 	if (strtok_r(list, "\n", &rest)) {
-		while ((line = strtok_r(NULL, "\n", &rest)) && host->count < MOST_DOMAINS) {
-			struct host_domain *domain = &host->domains[host->count];
+		while ((line = strtok_r(NULL, "\n", &rest))) {
+			struct host_domain domain = { };
 
-			*domain = (struct host_domain){ };
-			if (!parse_domain(line, domain) || !find_tsc(domain, heading))
+			if (!parse_domain(line, &domain) || !find_tsc(&domain, heading))
 				continue;
-			domain->emulated = tsc_emulated(&host->tsc, &domain->tsc);
-			host->count++;
+			if (host->count == MOST_DOMAINS)
+				die("there are more than %d guests, the most that xen-clock takes",
+				    MOST_DOMAINS);
+			domain.emulated = tsc_emulated(&host->tsc, &domain.tsc);
+			host->domains[host->count++] = domain;
 		}
 	}
 }
