@@ -371,12 +371,60 @@ def test_bad_documents(tool: Tool, tmp_path: Path, change: str, words: str) -> N
     assert not done.stdout
 
 
-def test_names_survive(tool: Tool, tmp_path: Path) -> None:
-    """Any name that a domain can have."""
-    name = 'a "quoted" back\\slash'
+@pytest.mark.parametrize(
+    "name", ['a "quoted" back\\slash', "caf\u00e9 \u20ac \U0001f600", "\x1b[31mred"]
+)
+def test_names_survive(tool: Tool, tmp_path: Path, name: str) -> None:
+    """Any name that a domain can have; in text none controls the terminal."""
     here = dom0(domains=((name, 1, f"mode=0,khz={KHZ},inc=1"),))
-    [one] = moved(tool, tmp_path, here, dom0())
+    [one] = moved(tool, tmp_path, here, dom0(), "--guest", name)
     assert one["name"] == name
+    files = [f"--from={tmp_path / 'a.json'}", f"--to={tmp_path / 'b.json'}"]
+    text = good(tool(None, "forecast", *files))
+    assert text.startswith(f"{name} (domain 1)\n".replace("\x1b", "?"))
+    # Written by another program, which escapes what is not ASCII
+    said = json.loads((tmp_path / "a.json").read_text())
+    (tmp_path / "a.json").write_text(json.dumps(said))
+    text = good(tool(None, "forecast", *files))
+    simple = name.replace("\x1b", "?").replace("\U0001f600", "??")
+    assert text.startswith(f"{simple} (domain 1)\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (rb"\u009b31m \u007f", "??31m ?"),
+        (b"\xe9t\xe9 \xc0\xaf \xed\xa0\x80", "?t? ?? ???"),
+        (b"\xc3", "?"),
+    ],
+)
+def test_names_of_others(tool: Tool, tmp_path: Path, name: bytes, shown: str) -> None:
+    """What is no UTF-8, or controls a terminal, is not printed."""
+    file = tmp_path / "a.json"
+    text = good(tool(dom0(domains=(PV,)), "host", "--json"))
+    file.write_bytes(text.encode().replace(b'"one"', b'"' + name + b'"'))
+    files = [f"--from={file}", f"--to={file}"]
+    said = good(tool(None, "forecast", *files))
+    assert said.startswith(f"{shown} (domain 1)\n")
+    documents(tool(None, "forecast", *files, "--json"))
+    file.write_bytes(
+        text.encode().replace(b'"schema": 1', b'"schema": "' + name + b'"')
+    )
+    done = tool(None, "forecast", *files)
+    assert done.returncode == 1 and f"schema is '{shown}'" in done.stderr
+
+
+def test_too_many_guests(tool: Tool, tmp_path: Path) -> None:
+    """None is left out without a word."""
+    domains = tuple((f"g{i}", i, f"mode=0,khz={KHZ},inc=1") for i in range(1, 4098))
+    assert len(document(tool, dom0(domains=domains[1:]))["guests"]) == 4096
+    done = tool(dom0(domains=domains), "host")
+    assert done.returncode == 1 and "more than 4096 guests" in done.stderr
+    said = document(tool, dom0(domains=(PV,)))
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps({**said, "guests": said["guests"] * 4097}))
+    done = tool(None, "forecast", f"--to={file}", f"--from={file}")
+    assert done.returncode == 1 and "has more than 4096 guests" in done.stderr
 
 
 def test_record_dom0(tool: Tool, tmp_path: Path) -> None:

@@ -207,7 +207,11 @@ static void print_emulated(enum tristate emulated, const char *doubt)
 static void print_text(const struct host *from, const struct host *to,
 		       const struct host_domain *domain, const struct outcome *outcome)
 {
-	printf("%s (domain %u)\n", domain->name, domain->id);
+	char name[LINE_SIZE];
+
+	memcpy(name, domain->name, sizeof(name));
+	make_printable(name);
+	printf("%s (domain %u)\n", name, domain->id);
 	printf("  TSC             ");
 	print_emulated(outcome->before, tsc_doubt(&from->tsc, &domain->tsc));
 	printf(", there ");

@@ -6,17 +6,18 @@
 
 static void quoted(FILE *file, const char *text)
 {
-	const unsigned char *byte;
-
 	putc('"', file);
-	for (byte = (const unsigned char *)text; *byte; byte++) {
-		if (*byte == '"' || *byte == '\\')
-			fprintf(file, "\\%c", *byte);
-		else if (*byte < 0x20 || *byte >= 0x7f)
+	while (*text) {
+		int length = character_length(text);
+
+		if (*text == '"' || *text == '\\')
+			fprintf(file, "\\%c", *text);
+		else if (!length)
 			/* Who knows which encoding it is: keep the byte's number */
-			fprintf(file, "\\u%04x", *byte);
+			fprintf(file, "\\u%04x", (unsigned char)*text);
 		else
-			putc(*byte, file);
+			fwrite(text, length, 1, file);
+		text += length ?: 1;
 	}
 	putc('"', file);
 }

@@ -47,27 +47,49 @@ static void must(struct reader *reader, char c)
 		wrong(reader);
 }
 
-/* One character of a string; what this program writes as \u is a byte */
-static char character(struct reader *reader)
+/* In UTF-8; returns its length. Halves of a surrogate pair are not put together. */
+static int encode(unsigned int code, char bytes[3])
+{
+	if (code < 0x80 || (code & ~0x7ffu) == 0xd800) {
+		bytes[0] = code < 0x80 ? code : '?';
+		return 1;
+	}
+	if (code < 0x800) {
+		bytes[0] = 0xc0 | code >> 6;
+		bytes[1] = 0x80 | (code & 0x3f);
+		return 2;
+	}
+	bytes[0] = 0xe0 | code >> 12;
+	bytes[1] = 0x80 | (code >> 6 & 0x3f);
+	bytes[2] = 0x80 | (code & 0x3f);
+
+	return 3;
+}
+
+/* A byte of a string, or what stands for a character; returns how many bytes that is */
+static int character(struct reader *reader, char bytes[3])
 {
 	static const char names[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
-	unsigned int byte;
+	unsigned int code;
 	const char *name;
 
-	if (*reader->at != '\\')
-		return *reader->at++;
+	if (*reader->at != '\\') {
+		bytes[0] = *reader->at++;
+		return 1;
+	}
 	reader->at++;
-	if (*reader->at == 'u' && sscanf(reader->at + 1, "%4x", &byte) == 1 &&
-	    strlen(reader->at) > 4 && byte) {
+	if (*reader->at == 'u' && sscanf(reader->at + 1, "%4x", &code) == 1 &&
+	    strlen(reader->at) > 4 && code) {
 		reader->at += 5;
-		return byte < 0x100 ? (char)byte : '?';
+		return encode(code, bytes);
 	}
 	name = *reader->at ? strchr(names, *reader->at) : NULL;
 	if (!name)
 		wrong(reader);
 	reader->at++;
+	bytes[0] = meant[name - names];
 
-	return meant[name - names];
+	return 1;
 }
 
 /* What is too long is cut */
@@ -77,10 +99,13 @@ static void string(struct reader *reader, char *text, size_t size)
 
 	must(reader, '"');
 	while (*reader->at && *reader->at != '"') {
-		char c = character(reader);
+		char bytes[3];
+		int count = character(reader, bytes);
 
-		if (length + 1 < size)
-			text[length++] = c;
+		if (length + count < size) {
+			memcpy(text + length, bytes, count);
+			length += count;
+		}
 	}
 	text[length] = '\0';
 	must(reader, '"');

@@ -50,7 +50,7 @@ struct options {
 	const char *operand;
 };
 
-/* util.c: errors, files in /sys and /proc, and the CPUs that this program may run on */
+/* util.c: text, errors, files in /sys and /proc, and the CPUs that this program may run on */
 #define LINE_SIZE		256
 
 struct cpus {
@@ -58,6 +58,8 @@ struct cpus {
 	int *number;
 };
 
+int character_length(const char *text);
+void make_printable(char *text);
 __printf(1, 2) void complain(const char *format, ...);
 __printf(1, 2) __noreturn void die(const char *format, ...);
 int finish(int status);
