@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Faults of Xen that guests see in their clocks, by version. The table at the end of
- * clock-troubleshooting.rst has the same, and a test compares them.
+ * Faults of Xen that guests see in their clocks, by version. The table in
+ * Documentation/virt/xen/clocks.rst has the same, and a test compares them.
  */
 #include <string.h>
 
@@ -21,7 +21,7 @@ static const struct xen_fault faults[] = {
 		.update	= { [20] = 4, [21] = 2 },
 	}, {
 		.name	= "khz-truncated",
-		.text	= "Truncates kHz, later Xen rounds: moved PV guests become emulated.",
+		.text	= "Truncates kHz, later Xen rounds: moved guests can become emulated.",
 		.fixed	= "4.20.4, 4.21.2 and 4.22",
 		.update	= { [20] = 4, [21] = 2 },
 	}, {
