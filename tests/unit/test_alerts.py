@@ -209,11 +209,24 @@ def test_build(tmp_path: Path, compiler: str, variables: list[str]) -> None:
     assert all(word.partition("=")[2] in flags.stdout for word in variables)
 
 
-def test_other_machines(tmp_path: Path) -> None:
-    """They are refused with a sentence."""
-    done = run("make", "-C", SOURCE, "CC=gcc -m32", f"O={tmp_path}")
-    assert done.returncode != 0
-    assert "xen-clock is for guests of Xen on x86, and is built for 64" in done.stdout
+@pytest.mark.parametrize(
+    "variables",
+    [["CC=gcc -m32"], ["CFLAGS=-O2 -m32"], ["CC=clang --target=aarch64-linux-gnu"]],
+)
+def test_other_machines(tmp_path: Path, variables: list[str]) -> None:
+    """They are refused with a sentence, and with no other error."""
+    place = tmp_path / "out"
+    done = run("make", "-C", SOURCE, f"O={place}", *variables)
+    assert (
+        done.returncode != 0 and done.stdout.count("xen-clock runs on x86-64 only") == 1
+    )
+    assert "error:" not in done.stdout and not place.exists()
+
+
+def test_no_compiler(tmp_path: Path) -> None:
+    done = run("make", "-C", SOURCE, "CC=no-such-compiler", f"O={tmp_path}")
+    assert done.returncode != 0 and "no-such-compiler: not found" in done.stdout
+    assert "x86-64" not in done.stdout
 
 
 def test_package() -> None:

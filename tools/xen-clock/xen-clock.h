@@ -2,10 +2,6 @@
 #ifndef XEN_CLOCK_H
 #define XEN_CLOCK_H
 
-#ifndef __x86_64__
-#error "xen-clock is for guests of Xen on x86, and is built for 64 bits only"
-#endif
-
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
