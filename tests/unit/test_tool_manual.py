@@ -27,6 +27,20 @@ def test_metrics_are_in_the_manual(tool: Tool) -> None:
     assert f"schema is {said['schema']}" in text
 
 
+@pytest.mark.parametrize("command", ["check", "host", "forecast"])
+def test_keys_are_in_the_manual(tool: Tool, command: str) -> None:
+    text = MANUAL.read_text().partition(".SH JSON")[2]
+    listed = text.partition(f"\n.BR {command} :\n")[2].partition("\nOf\n")[0]
+    place = f"--recording={SOURCE / 'recordings/dom0'}"
+    host = good(tool(None, place, "host", "--json"))
+    file = tool.place / "host.json"
+    file.write_text(host)
+    words = [f"--to={file}"] if command == "forecast" else []
+    said = good(tool(None, place, command, "--json", *words))
+    keys = set(re.findall(r'"(\w+)": ', said)) - {"schema", "xen"}
+    assert keys and keys <= set(re.findall(r"\w+", listed)), keys
+
+
 def test_manual() -> None:
     environ = {**os.environ, "MANWIDTH": "80", "LC_ALL": "C.UTF-8"}
     for command in (
@@ -42,5 +56,7 @@ def test_manual() -> None:
         assert word in text
     for word in ("wait", "check", "host", "forecast", "record", "--recording", "--to"):
         assert word in text
+    metrics = text.partition("\n.SH METRICS\n")[2].partition("\n.SH ")[0]
+    assert "fast CLOCK_MONOTONIC is" in metrics and "\n.B watch\n" in metrics
     for word in ("--reads", "XEN_CLOCK_ROOT", "XEN_CLOCK_CPUID", "EXIT STATUS"):
         assert word in text

@@ -181,6 +181,19 @@ def test_faults_are_those_of_the_page() -> None:
     found = re.findall(r'\.name\s*= "([^"]+)".*?\.fixed\s*= "([^"]+)"', text, re.S)
     table = simple_table(CLOCKS.read_text(), "Name")
     assert found and [(name, fixed) for name, fixed, _ in table] == found
+    assert CLOCKS.name in text.partition("*/\n#include")[0]
+
+
+def test_whom_khz_truncated_hits(tool: Tool) -> None:
+    """Guests of PVH and HVM, too, where the CPUs cannot scale the TSC."""
+    [row] = [
+        row
+        for row in simple_table(CLOCKS.read_text(), "Name")
+        if row[0] == "khz-truncated"
+    ]
+    assert "(PVH and HVM if the CPUs cannot scale the TSC)" in row[2]
+    faults = {one["name"]: one["text"] for one in document(tool, dom0())["faults"]}
+    assert "moved guests can become emulated" in faults["khz-truncated"]
 
 
 def moved(
