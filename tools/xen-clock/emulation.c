@@ -117,9 +117,9 @@ struct explanation tsc_explain(const struct tsc_host *host,
 	if (domain->mode == XEN_CPUID_TSC_MODE_ALWAYS_EMULATE) {
 		snprintf(why.reason, sizeof(why.reason), "tsc_mode=always_emulate is set");
 		snprintf(why.remedy, sizeof(why.remedy), "%s",
-			 host->reliable == YES ?
-			 "Use tsc_mode=default, shut it down, and start it again on this host." :
-			 "It is emulated with tsc_mode=default, too: the host's TSC is not reliable.");
+			 host->reliable == NO ?
+			 "It is emulated with tsc_mode=default, too: the host's TSC is not reliable." :
+			 "Use tsc_mode=default, shut it down, and start it again on this host.");
 	} else if (host->reliable == NO) {
 		snprintf(why.reason, sizeof(why.reason), "the host's TSC is not reliable");
 		snprintf(why.remedy, sizeof(why.remedy),
