@@ -4,6 +4,29 @@
 
 #include "xen-clock.h"
 
+/* In bytes, of the first one; 0 if that is no UTF-8, or controls a terminal */
+int character_length(const char *text)
+{
+	static const u32 least[] = { [2] = 0xa0, [3] = 0x800, [4] = 0x10000 };
+	const unsigned char *byte = (const unsigned char *)text;
+	int length = byte[0] >= 0xf0 ? 4 : byte[0] >= 0xe0 ? 3 : 2, i;
+	u32 code = byte[0] & (0x7f >> length);
+
+	if (byte[0] < 0x80)
+		return byte[0] >= ' ' && byte[0] != 0x7f;
+	if (byte[0] < 0xc0 || byte[0] > 0xf4)
+		return 0;
+	for (i = 1; i < length; i++) {
+		if ((byte[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (byte[i] & 0x3f);
+	}
+
+	/* Surrogates are no characters */
+	return code < least[length] || code > 0x10ffff || (code & ~0x7ff) == 0xd800 ? 0 :
+	       length;
+}
+
 static void quoted(FILE *file, const char *text)
 {
 	putc('"', file);

@@ -11,6 +11,7 @@ struct json {
 	bool more;			/* the next value needs a comma */
 };
 
+int character_length(const char *text);
 void json_begin(struct json *json, const char *key, char bracket);
 void json_end(struct json *json, char bracket);
 void json_string(struct json *json, const char *key, const char *value);

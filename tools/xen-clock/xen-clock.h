@@ -54,7 +54,6 @@ struct cpus {
 	int *number;
 };
 
-int character_length(const char *text);
 void make_printable(char *text);
 __printf(1, 2) void complain(const char *format, ...);
 __printf(1, 2) __noreturn void die(const char *format, ...);
