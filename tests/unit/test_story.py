@@ -176,6 +176,7 @@ MOVED = Report(
         "before.time_leaf": "0 2 2596128 1",
         "after.time_leaf": "0 2 1000000 2",
         "after.sysfs.verdict": "unstable",
+        "after.host_khz": "1000000",
         "before.itsc": "0",
     }
 )
@@ -206,6 +207,14 @@ def test_forecast() -> None:
         ("verdict_after", "reliable"),
     ):
         assert check_forecast({**FORECAST, name: wrong}, MOVED, patched=True)
+
+
+def test_forecast_of_a_leaf_that_stays() -> None:
+    """As that of a PVH guest, whose TSC runs at the frequency of the new host."""
+    stays = {"after.time_leaf": "0 2 2596128 2"}
+    assert not check_forecast(
+        FORECAST, Report(values={**MOVED.values, **stays}), patched=True
+    )
 
 
 def test_forecast_of_what_dom0_does_not_see() -> None:

@@ -107,10 +107,19 @@ static bool xen_tsc_khz_close(u64 khz, u64 reference, u64 ppm)
 	return difference * 1000000 <= reference * ppm;
 }
 
-/* The frequency by the time leaf, 0 if there is none. That of a PV dom0 is the host's. */
+/*
+ * The frequency by the time leaf, 0 if there is none.
+ *
+ * A TSC that is never emulated runs at the host's, but to PVH and HVM guests the leaf
+ * still shows that of the host on which they were booted. The leaf of a PV dom0 has
+ * none but the host's.
+ */
 static u32 xen_tsc_leaf_khz(const struct xen_tsc_facts *facts)
 {
-	if (!facts->khz && facts->domain == XEN_TSC_DOM0 && !facts->emulated)
+	bool never_emulated = facts->mode == XEN_CPUID_TSC_MODE_NEVER_EMULATE && facts->khz;
+	bool dom0 = facts->domain == XEN_TSC_DOM0 && !facts->khz;
+
+	if ((never_emulated || dom0) && !facts->emulated && facts->host_khz)
 		return facts->host_khz;
 
 	return facts->khz;

@@ -65,6 +65,9 @@ static inline struct xen_tsc_facts facts_of(const struct short_facts *facts)
 #define HVM(mode, flags)	{ XEN_TSC_HVM, 4, 5, mode, flags, KHZ, KHZ }
 #define NO_LEAF(flags, pvclock)	{ XEN_TSC_PV, 4, 2, DEFAULT, flags, 0, pvclock }
 #define OLD_XEN(flags)		{ XEN_TSC_PV, 3, 5, DEFAULT, flags, KHZ, KHZ }
+/* Never emulated: the leaf of HVM guests stays as it is when the host is another */
+#define HVM_ON(flags, host, pvclock)	\
+	{ XEN_TSC_HVM, 4, 5, NEVER, flags, KHZ, pvclock, host }
 /* The leaf of a PV dom0 has no mode, and no frequency but the host's */
 #define DOM0(flags, host, pvclock)	\
 	{ XEN_TSC_DOM0, 4, 5, DEFAULT, flags, 0, pvclock, host }
