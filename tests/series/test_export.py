@@ -348,15 +348,19 @@ def test_kernel_is_the_newest(toy: Toy) -> None:
     assert of_debian == files(toy.top / "build/9.4")
 
 
-# Its image is the file that the series adds; an option that it does not know is lost
+# Its image is the file that the series adds; an option that it does not know is lost.
+# It notes how old a header is
 MAKE = """#!/bin/sh
 cd "$2" || cd "$3"
 case "$*" in
 *allnoconfig*) for f; do case $f in *=*) cp "${f#*=}" .config ;; esac; done ;;
 *bzImage*) mkdir -p arch/x86/boot && touch System.map vmlinux &&
+    stat -c %y include/linux/clocksource_ids.h >> ../stamps &&
     cp arch/x86/xen/new.c arch/x86/boot/bzImage ;;
 esac
 """
+# The header that all builds share
+SHARED = "include/linux/clocksource_ids.h"
 CONFIG = """CONFIG_ALWAYS=y
 # Part: policy
 CONFIG_OF_POLICY=y
@@ -369,6 +373,7 @@ ALL = {"CONFIG_ALWAYS=y", "CONFIG_OF_FIXES=y", "CONFIG_OF_POLICY=y"}
 @pytest.fixture(name="build")
 def fixture_build(toy: Toy) -> Callable[..., str]:
     """Runs scripts/kernel, with a package and a make that are there; what it says."""
+    write(toy.kdir / SHARED, "")
     package(toy)
     for name in (
         "kconfig/kernel.config",
@@ -421,6 +426,9 @@ def test_several_kernels(toy: Toy, build: Callable[..., str]) -> None:
     assert re.findall("build/(.*)/bzImage is up to date", said) == list(places)[:2]
     assert re.findall("done: build/(.*)/bzImage", said) == ["9.4"]
     assert (tree / TIME).stat().st_mtime_ns == changed
+    # Or all that depends on that header would be compiled again
+    stamps = (toy.top / "build/9.4/stamps").read_text().splitlines()
+    assert len(stamps) == len(places) + 1 and len(set(stamps)) == 1
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])

@@ -118,7 +118,7 @@ struct explanation tsc_explain(const struct tsc_host *host,
 		snprintf(why.reason, sizeof(why.reason), "tsc_mode=always_emulate is set");
 		snprintf(why.remedy, sizeof(why.remedy), "%s",
 			 host->reliable == NO ?
-			 "It is emulated with tsc_mode=default, too: the host's TSC is not reliable." :
+			 "Mode default emulates it, too, as the host's TSC is not reliable." :
 			 "Use tsc_mode=default, shut it down, and start it again on this host.");
 	} else if (host->reliable == NO) {
 		snprintf(why.reason, sizeof(why.reason), "the host's TSC is not reliable");
