@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recorded import OUT, PATCHED, Tool, good
+from tests.recorded import OUT, PATCHED, Guest, Tool, good
 
 
 def test_metrics_replace_a_file(tool: Tool, tmp_path: Path) -> None:
