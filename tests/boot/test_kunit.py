@@ -14,7 +14,7 @@ from tests.tree import TREE, run
 
 SUITES = {
     "xen_tsc_policy": 214,
-    "xen_tsc_reevaluate": 52,
+    "xen_tsc_reevaluate": 56,
     "xen_tsc_skew": 36,
     "xen_sched_clock": 28,
     "ptp_xen": 10,
