@@ -50,11 +50,9 @@ static enum xen_tsc_request any_request(void)
 /* The frequency by the time leaf, as the documentation has it */
 static u64 leaf_khz(const struct xen_tsc_facts *facts)
 {
-	if (facts->emulated)
-		return facts->khz;
-	if (facts->khz && facts->host_khz && facts->mode == XEN_CPUID_TSC_MODE_NEVER_EMULATE)
-		return facts->host_khz;
-	if (!facts->khz && facts->domain == XEN_TSC_DOM0)
+	if (!facts->khz)
+		return facts->domain == XEN_TSC_DOM0 && !facts->emulated ? facts->host_khz : 0;
+	if (facts->host_khz && facts->mode == XEN_CPUID_TSC_MODE_NEVER_EMULATE)
 		return facts->host_khz;
 	return facts->khz;
 }

@@ -116,10 +116,9 @@ static bool xen_tsc_khz_close(u64 khz, u64 reference, u64 ppm)
  */
 static u32 xen_tsc_leaf_khz(const struct xen_tsc_facts *facts)
 {
-	bool never_emulated = facts->mode == XEN_CPUID_TSC_MODE_NEVER_EMULATE && facts->khz;
-	bool dom0 = facts->domain == XEN_TSC_DOM0 && !facts->khz;
-
-	if ((never_emulated || dom0) && !facts->emulated && facts->host_khz)
+	if (facts->mode == XEN_CPUID_TSC_MODE_NEVER_EMULATE && facts->khz && facts->host_khz)
+		return facts->host_khz;
+	if (!facts->khz && facts->domain == XEN_TSC_DOM0 && !facts->emulated)
 		return facts->host_khz;
 
 	return facts->khz;
