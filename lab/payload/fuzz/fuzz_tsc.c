@@ -104,6 +104,9 @@ static u32 leaf_khz(const struct xen_tsc_facts *facts)
 {
 	if (!facts->khz && facts->domain == XEN_TSC_DOM0 && !facts->emulated)
 		return facts->host_khz;
+	/* Never emulated: it is the host's */
+	if (facts->khz && facts->host_khz && facts->mode == 2)
+		return facts->host_khz;
 
 	return facts->khz;
 }
