@@ -57,8 +57,8 @@ def disks(images: Images) -> list[str]:
     """Two machines may have the same one, as long as only one of them uses it."""
     words = []
     if images.root:
-        drive = f"if=virtio,format=raw,file={images.root},snapshot=on"
-        words = ["-drive", drive]
+        drive = f"if=none,id=root,format=raw,file={images.root},snapshot=on"
+        words = ["-drive", drive, "-device", "virtio-blk-pci,drive=root,vectors=0"]
     for number, path in enumerate(images.disks):
         drive = f"if=none,id=disk{number},format=raw,file={path},file.locking=off"
         device = f"virtio-blk-pci,drive=disk{number},vectors=0"

@@ -141,6 +141,7 @@ def test_qemu_boots_an_installed_dom0() -> None:
     line = " ".join(qemu_command(images, nothing, HOST))
     assert "-initrd nothing console=hvc0 root=/dev/vda rw " in line
     assert f"{dom0}" not in line
+    assert "virtio-blk-pci,drive=root,vectors=0 " in line
     # The first that Linux finds
     assert line.index("file=root,snapshot=on") < line.index("file=one")
 
