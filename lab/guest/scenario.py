@@ -113,7 +113,7 @@ def drift(ticks: list[Tick], rounds: list[int]) -> float:
 
 
 def tick(guest: Guest, number: int) -> None:
-    """Have it sleep two seconds so many times, from now on.
+    """Have it sleep two seconds so many times, from now on. Its readers rest meanwhile.
 
     When dom0 is busy it hears of ticks late, and the guest is asked for more: a difference
     between their clocks stays.
@@ -121,7 +121,7 @@ def tick(guest: Guest, number: int) -> None:
     guest.rounds = []
     for more in ("", " more"):
         seen = len(guest.ticks)
-        guest.phase(f"tick {number}{more}")
+        guest.phase(f"rest {number}{more}")
         guest.wait_ticks(seen + number + 1)
         guest.rounds.append(number + 1)
         if abs(drift(guest.ticks, guest.rounds)) <= HEARD_SECONDS:

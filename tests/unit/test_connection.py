@@ -98,7 +98,7 @@ def test_there_and_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     ThereAndBack(other).run(guest)
     assert [word for word in asked if not word.startswith("pause")] == [
         "over",
-        f"tick {TICKS}",
+        f"rest {TICKS}",
         "over",
-        f"tick {TICKS + 1}",
+        f"rest {TICKS + 1}",
     ]

@@ -187,7 +187,7 @@ def test_ticks_that_are_heard_of_late(
     guest: Any = Heard(late)
     number = len(late) // asked - 1
     tick(guest, number)
-    assert guest.asked == [f"tick {number}", f"tick {number} more"][:asked]
+    assert guest.asked == [f"rest {number}", f"rest {number} more"][:asked]
     assert bool(demotion.check_ticks(Life(guest, parse(RECORDED), {}, 0.0))) == wrong
 
 

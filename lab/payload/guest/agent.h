@@ -63,6 +63,7 @@ void readers_start(void);
 void readers_run_on(unsigned long reads);
 void readers_mark(void);
 void readers_pause(unsigned int usec);
+unsigned int readers_pausing(void);
 void readers_return(int cpus);
 void readers_report(void);
 

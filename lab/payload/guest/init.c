@@ -9,6 +9,7 @@
  *   send			sent		shows what it has measured so far
  *   tick N		tick 0 to N	is two seconds apart, and says its clocks, each
  *					in a node of its own: data/tick/N
+ *   rest N		tick 0 to N	the same, while its readers look now and then only
  *   pause USEC		pausing		its readers pause after each look
  *   mark		marked		counts steps of the clocks anew
  *   clocksource NAME	chosen		has this clocksource now
@@ -52,6 +53,8 @@
 #include "agent.h"
 
 #define CPU_ONLINE	"/sys/devices/system/cpu/cpu%ld/online"
+/* Between two looks of a reader that rests */
+#define REST_USEC	50000
 
 static int kmsg = -1;
 
@@ -126,6 +129,23 @@ static void run_ticks(unsigned int ticks)
 	}
 }
 
+static void pause_for(unsigned int usec)
+{
+	readers_pause(usec);
+	sleepers_pause(usec);
+}
+
+/* To an emulated machine both a look and a wakeup are dear, and others wait for it */
+static void rest_for_ticks(unsigned int ticks)
+{
+	unsigned int before = readers_pausing();
+
+	if (before < REST_USEC)
+		pause_for(REST_USEC);
+	run_ticks(ticks);
+	pause_for(before);
+}
+
 /* By the administrator's hand */
 static void choose(const char *clocksource)
 {
@@ -162,8 +182,7 @@ static void send_early(void)
 
 static void pause_readers(unsigned int usec)
 {
-	readers_pause(usec);
-	sleepers_pause(usec);
+	pause_for(usec);
 	set_state("pausing");
 }
 
@@ -244,8 +263,7 @@ static void functions(void)
 static void finish(void)
 {
 	/* A guest that was to be idle has nothing left to be idle for */
-	readers_pause(0);
-	sleepers_pause(0);
+	pause_for(0);
 	readers_run_on(1000);
 	sleepers_run_on(10);
 	periodic_run_on(2);
@@ -290,6 +308,8 @@ int main(void)
 			measure();
 		else if (sscanf(phase, "tick %u", &number) == 1)
 			run_ticks(number);
+		else if (sscanf(phase, "rest %u", &number) == 1)
+			rest_for_ticks(number);
 		else if (sscanf(phase, "pause %u", &number) == 1)
 			pause_readers(number);
 		else if (sscanf(phase, "clocksource %31s", name) == 1)

@@ -201,6 +201,11 @@ void readers_pause(unsigned int usec)
 	atomic_store(&pause_usec, usec);
 }
 
+unsigned int readers_pausing(void)
+{
+	return atomic_load(&pause_usec);
+}
+
 /* To their vCPUs, of which so many are online: unplugging one drives them off */
 void readers_return(int cpus)
 {
