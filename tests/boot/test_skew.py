@@ -23,6 +23,8 @@ MSEC = 1_000_000
 AT_ONCE = GuestSpec("skew", cmdline="xen_tsc_reliable=on", kind="pvh")
 # Each step is one that the watchdog tolerates
 IN_STEPS = GuestSpec("skew-in-steps", kind="pvh")
+# Further ahead than the core follows: sched_clock of that vCPU has to step back
+FAR_AHEAD = GuestSpec("skew-15-s-ahead", kind="pvh")
 # The clocksource, though nobody calls it reliable: not sched_clock, and with one vCPU
 # all of the guest's TSC jumps.  The core's watchdog is not to find it first.
 CLOCKSOURCE = GuestSpec(
@@ -44,6 +46,7 @@ RESTORED = {
 MOVES = {
     AT_ONCE: (Skew(-20_000), (19, 20)),
     IN_STEPS: (Skew(-6_000, 4), (11, 24)),
+    FAR_AHEAD: (Skew(15_000_000), (14_990, 15_010)),
     CLOCKSOURCE: (Skew(-2_000_000), (1_990, 2_010)),
 }
 
