@@ -30,7 +30,7 @@ CASES = {
     EMULATED: "patched, TSC, emulated TSC",
 }
 CLOCKS = ("sched_clock", "local_clock")
-COSTS = re.compile(r"xen_probe_cost: (\w+): (\d+) cycles, (\d+) ns for (\d+) calls")
+COSTS = re.compile(r"xen_probe_cost: (\w+): (-?\d+) cycles, (-?\d+) ns for (\d+) calls")
 
 
 class Measured:
@@ -54,8 +54,9 @@ class Measured:
 
 
 def row(name: str, costs: dict[str, float]) -> str:
-    values = "".join(f"{costs[clock]:15.1f}" for clock in CLOCKS)
-    return f"  {name:36}{values}"
+    """With a question mark where the machine was too busy to tell."""
+    told = [f"{costs[clock]:.1f}" if costs[clock] > 0 else "?" for clock in CLOCKS]
+    return f"  {name:36}" + "".join(f"{text:>15}" for text in told)
 
 
 def measure(settings: Settings) -> list[str]:
