@@ -109,11 +109,26 @@ def test_refusal(host: KitHost, case: str) -> None:
     assert (host.calls, host.domains, host.files) == ([], domains, files)
 
 
-def test_options(host: KitHost) -> None:
-    status, text = host.run("-h")
-    assert status == 0 and text.startswith("usage: ./run ")
-    status, text = host.run("nonsense")
-    assert status == 2 and "usage: ./run " in text
+@pytest.mark.parametrize("words", ("-h", "--help", "-k pv --help"))
+def test_help(host: KitHost, words: str) -> None:
+    status, text = host.run(*words.split())
+    assert status == 0 and text.startswith("usage: ./run "), text
+    assert host.calls == [] and host.files == []
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("nonsense", "run: there is no argument 'nonsense'\n"),
+        ("--nonsense", "llegal option --"),
+        ("-z", "llegal option -"),
+    ],
+)
+def test_wrong_usage(host: KitHost, word: str, reason: str) -> None:
+    """It says what is wrong above the usage."""
+    status, text = host.run(word)
+    said, usage, _ = text.partition("usage: ./run ")
+    assert status == 2 and reason in said and usage, text
     assert host.calls == [] and host.files == []
 
 
