@@ -94,6 +94,10 @@ REFUSALS: dict[str, tuple[Setup, str, str]] = {
     "under-way": (under_way, "", "another run is under way"),
     "kind": (no_hvm, "-k arm", "there is no kind of guests 'arm'"),
     "mode": (no_hvm, "-m fast", "there is no tsc_mode 'fast'"),
+    **{
+        f"patience-{text}": (no_hvm, f"-p {text}", f"waited for '{text}' seconds")
+        for text in ("abc", "1.5", "0", "08", "-5", "5s")
+    },
 }
 
 
