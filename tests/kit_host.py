@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -87,10 +88,12 @@ class KitHost:
             os.mkfifo(directory / name)
         return directory
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [*self.shell, str(self.kit / "run"), *words],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -98,16 +101,32 @@ class KitHost:
             env={"PATH": f"{self.bin}:{os.environ['PATH']}", "HOST": str(self.state)},
         )
 
-    def run(self, *words: str) -> tuple[int, str]:
-        """Until it ends by itself."""
-        process = self.start(*words)
+    def run(self, *words: str, yes: bool = True) -> tuple[int, str]:
+        """Until it ends by itself; there is nobody to ask."""
+        process = self.start(*["-y"] * yes, *words)
         text, _ = process.communicate()
+        return process.returncode, text
+
+    def run_at_terminal(self, typed: bytes, *words: str) -> tuple[int, str]:
+        """Type this once it asks whether to begin; nothing has been made until then."""
+        ours, terminal = pty.openpty()
+        process = self.start(*words, stdin=terminal)
+        assert process.stdout is not None
+        asked, letter = "", "?"
+        while letter and not asked.endswith("Ctrl-C to leave. "):
+            letter = process.stdout.read(1)
+            asked += letter
+        assert (self.calls, self.files) == ([], [])
+        os.write(ours, typed)
+        text, _ = process.communicate()
+        os.close(ours)
+        os.close(terminal)
         return process.returncode, text
 
     def run_and_stop(self, command: str, number: signal.Signals) -> tuple[int, str]:
         """Stop it, as a terminal does, while xl is in this command."""
         pipes = self.block(command)
-        process = self.start()
+        process = self.start("-y")
         (pipes / "reached").read_text()
         # xl gets it, too
         os.killpg(process.pid, number)

@@ -113,6 +113,25 @@ def test_refusal(host: KitHost, case: str) -> None:
     assert (host.calls, host.domains, host.files) == ([], domains, files)
 
 
+def test_enter(host: KitHost) -> None:
+    """It waits for it."""
+    status, text = host.run_at_terminal(b"\n", "-k", "pv", "-m", "default")
+    assert status == 0, text
+    assert (host.domains, host.files) == ([], REPORTS)
+
+
+@pytest.mark.parametrize("typed", (b"", b"\4"), ids=("no-terminal", "end"))
+def test_nobody_to_ask(host: KitHost, typed: bytes) -> None:
+    """It does not begin, but asks for -y."""
+    if typed:
+        status, text = host.run_at_terminal(typed)
+    else:
+        status, text = host.run(yes=False)
+    assert status == 1 and "Start it with -y" in text, text
+    assert text.endswith("Nothing was changed.\n")
+    assert (host.calls, host.domains, host.files) == ([], [], [])
+
+
 @pytest.mark.parametrize("words", ("-h", "--help", "-k pv --help"))
 def test_help(host: KitHost, words: str) -> None:
     status, text = host.run(*words.split())
