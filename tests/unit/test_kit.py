@@ -76,6 +76,10 @@ def under_way(host: KitHost) -> None:
     (host.kit / "work").mkdir()
 
 
+def not_writable(host: KitHost) -> None:
+    (host.kit / "work").symlink_to("nowhere")
+
+
 REFUSALS: dict[str, tuple[Setup, str, str]] = {
     "not-root": (not_root, "", "only root can make domains"),
     "no-xl": (no_xl, "", "there is no program xl"),
@@ -84,14 +88,15 @@ REFUSALS: dict[str, tuple[Setup, str, str]] = {
     "no-disk": (no_disk, "", "has 99 MiB free, a saved guest needs 100 MiB"),
     "not-whole": (not_whole, "", "the kit lacks vmlinuz-series"),
     "noexec": (noexec, "", "mounted with noexec"),
-    "domain": (domain("xen-clock-kit"), "", "there is a domain xen-clock-kit already"),
+    "domain": (domain("xen-clock-kit"), "", "xl destroy xen-clock-kit\n"),
     "incoming": (
         domain("xen-clock-kit--incoming"),
         "",
         "xl destroy xen-clock-kit--incoming",
     ),
     "no-hvm": (no_hvm, "-k hvm", "none of these kinds of guests can run here: hvm"),
-    "under-way": (under_way, "", "another run is under way"),
+    "under-way": (under_way, "", "another run of this kit is under way, or was killed"),
+    "not-writable": (not_writable, "", "/work cannot be made"),
     "kind": (no_hvm, "-k arm", "there is no kind of guests 'arm'"),
     "mode": (no_hvm, "-m fast", "there is no tsc_mode 'fast'"),
     **{
@@ -118,6 +123,19 @@ def test_enter(host: KitHost) -> None:
     status, text = host.run_at_terminal(b"\n", "-k", "pv", "-m", "default")
     assert status == 0, text
     assert (host.domains, host.files) == ([], REPORTS)
+
+
+def test_what_is_left(host: KitHost) -> None:
+    """After kill -9 all of it is named at once."""
+    commands = []
+    for name in ("xen-clock-kit", "xen-clock-kit--incoming"):
+        domain(name)(host)
+        commands.append(f"xl destroy {name}")
+    under_way(host)
+    commands.append(f"rm -r '{host.kit}/work'")
+    _, text = host.run()
+    lines = [line.strip() for line in text.splitlines()]
+    assert [line for line in lines if line in commands] == commands, text
 
 
 @pytest.mark.parametrize("typed", (b"", b"\4"), ids=("no-terminal", "end"))
