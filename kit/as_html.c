@@ -109,25 +109,25 @@ static void picture(const struct results *results, const char *title,
 	fputs("</svg>\n<p>Grey: without the series. Green: with it.</p>\n", file);
 }
 
-static void write_notes(const struct results *results, FILE *file)
+static void write_notes(const struct notes *notes, FILE *file)
 {
-	static char notes[MAX_NOTES][NOTE];
-	unsigned int i, n = notes_of(results, notes);
+	unsigned int i;
 
-	fputs("<h2>What was not as it should be</h2>\n<ul>\n", file);
-	for (i = 0; i < n; i++) {
+	if (!notes->n)
+		return;
+	fprintf(file, "<h2>%s</h2>\n<ul>\n", notes->title);
+	for (i = 0; i < notes->n; i++) {
 		fputs("<li>", file);
-		escaped(file, notes[i]);
+		escaped(file, notes->texts[i]);
 		fputs("</li>\n", file);
 	}
-	if (!n)
-		fputs("<li>Nothing was noticed.</li>\n", file);
 	fputs("</ul>\n", file);
 }
 
 void write_html(const struct results *results, FILE *file)
 {
 	static struct table table;
+	static struct notes notes;
 
 	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n", file);
 	fputs("<title>The clocks of Xen guests on a host</title>\n<style>\n", file);
@@ -145,6 +145,9 @@ void write_html(const struct results *results, FILE *file)
 	picture(results, "From the first line of the log to init", boot_of, file);
 	life_table(&table, results);
 	write_table(&table, file);
-	write_notes(results, file);
+	untried_notes(&notes, results);
+	write_notes(&notes, file);
+	problem_notes(&notes, results);
+	write_notes(&notes, file);
 	fputs("</body></html>\n", file);
 }

@@ -18,11 +18,20 @@ static void write_table(const struct table *table, FILE *file)
 	}
 }
 
+static void write_notes(const struct notes *notes, FILE *file)
+{
+	unsigned int i;
+
+	if (notes->n)
+		fprintf(file, "\n## %s\n\n", notes->title);
+	for (i = 0; i < notes->n; i++)
+		fprintf(file, "- %s\n", notes->texts[i]);
+}
+
 void write_text(const struct results *results, FILE *file)
 {
-	static char notes[MAX_NOTES][NOTE];
 	static struct table table;
-	unsigned int i, n;
+	static struct notes notes;
 
 	fputs("# The clocks of Xen guests on a host\n", file);
 	host_table(&table, results);
@@ -31,10 +40,8 @@ void write_text(const struct results *results, FILE *file)
 	write_table(&table, file);
 	life_table(&table, results);
 	write_table(&table, file);
-	fputs("\n## What was not as it should be\n\n", file);
-	n = notes_of(results, notes);
-	for (i = 0; i < n; i++)
-		fprintf(file, "- %s\n", notes[i]);
-	if (!n)
-		fputs("Nothing was noticed.\n", file);
+	untried_notes(&notes, results);
+	write_notes(&notes, file);
+	problem_notes(&notes, results);
+	write_notes(&notes, file);
 }

@@ -106,10 +106,18 @@ struct table {
 	char cells[MAX_ROWS][MAX_COLUMNS][TEXT];
 };
 
+/* Sentences below the tables; if there are none the title is left out, too */
+struct notes {
+	const char *title;
+	unsigned int n;
+	char texts[MAX_NOTES][NOTE];
+};
+
 void host_table(struct table *table, const struct results *results);
 void cost_table(struct table *table, const struct results *results);
 void life_table(struct table *table, const struct results *results);
-unsigned int notes_of(const struct results *results, char notes[MAX_NOTES][NOTE]);
+void untried_notes(struct notes *notes, const struct results *results);
+void problem_notes(struct notes *notes, const struct results *results);
 
 /* as_json.c, as_text.c, as_html.c */
 void write_json(const struct results *results, FILE *file);

@@ -138,27 +138,51 @@ void life_table(struct table *table, const struct results *results)
 	}
 }
 
-/* Sentences on what could not be done, and on what was not as it should be */
-unsigned int notes_of(const struct results *results, char notes[MAX_NOTES][NOTE])
+static void __printf(2, 3) note(struct notes *notes, const char *format, ...)
 {
-	char problems[MAX_PROBLEMS][TEXT];
-	unsigned int i, j, found, n = 0;
+	va_list args;
 
+	if (notes->n == MAX_NOTES)
+		return;
+	va_start(args, format);
+	vsnprintf(notes->texts[notes->n++], NOTE, format, args);
+	va_end(args);
+}
+
+/* What xl cannot do on this host, which is no fault of a guest */
+void untried_notes(struct notes *notes, const struct results *results)
+{
+	unsigned int i, j;
+
+	notes->title = "What could not be tried";
+	notes->n = 0;
 	for (i = 0; i < results->guests_n; i++) {
 		const struct guest *guest = &results->guests[i];
 
-		for (j = 0; j < guest->steps_n && n < MAX_NOTES; j++)
+		for (j = 0; j < guest->steps_n; j++)
 			if (!strcmp(guest->steps[j].outcome, "impossible") &&
 			    strncmp(guest->steps[j].why, "as for", 6))
-				snprintf(notes[n++], NOTE, "%s guests: no %s, as xl says: %s",
-					 guest->kind, guest->steps[j].name,
-					 guest->steps[j].why);
-		found = problems_of(guest, problems);
-		for (j = 0; j < found && n < MAX_NOTES; j++)
-			snprintf(notes[n++], NOTE, "%s, %s, %s: %s", guest->kind, guest->mode,
-				 is_series(guest) ? "with the series" : "without it",
-				 problems[j]);
+				note(notes, "%s guests: no %s, as xl says: %s", guest->kind,
+				     guest->steps[j].name, guest->steps[j].why);
 	}
+}
 
-	return n;
+/* All that the tables count as problems */
+void problem_notes(struct notes *notes, const struct results *results)
+{
+	char problems[MAX_PROBLEMS][TEXT];
+	unsigned int i, j, found;
+
+	notes->title = "What was not as it should be";
+	notes->n = 0;
+	for (i = 0; i < results->guests_n; i++) {
+		const struct guest *guest = &results->guests[i];
+
+		found = problems_of(guest, problems);
+		for (j = 0; j < found; j++)
+			note(notes, "%s, %s, %s: %s", guest->kind, guest->mode,
+			     is_series(guest) ? "with the series" : "without it", problems[j]);
+	}
+	if (!notes->n)
+		note(notes, "Nothing was noticed.");
 }

@@ -23,6 +23,9 @@ REPORTS = ["report.html", "report.json", "report.md"]
 MODES = ("default", "always_emulate", "native")
 # What xl can be in the middle of
 CHANGING = ("create", "pause", "save", "restore", "migrate")
+# Headings of report.md and report.html
+UNTRIED = "What could not be tried"
+WRONG = "What was not as it should be"
 Setup = Callable[[KitHost], None]
 
 
@@ -193,6 +196,7 @@ def test_whole_run(host: KitHost) -> None:
     for guest in guests:
         assert guest["steps"] == {name: "done" for name in names}
         assert guest["problems"] == []
+    assert UNTRIED not in (host.kit / "report.md").read_text()
     assert report["host"]["host.tsc"] == "2596129 kHz, reliable: invariant by CPUID"
 
 
@@ -226,8 +230,13 @@ def test_html(host: KitHost) -> None:
     assert len(page.findall(".//svg")) == 2
     assert len(page.findall(".//svg/rect")) == 2 * 3 * 2
     assert not page.findall(".//script") + page.findall(".//link")
+    titles = [item.text or "" for item in page.findall(".//h2")]
     notes = [item.text or "" for item in page.findall(".//li")]
-    assert notes == ["pv guests: no migrate, as xl says: <b> is an error & no tag"]
+    assert titles[-2:] == [UNTRIED, WRONG]
+    assert notes == [
+        "pv guests: no migrate, as xl says: <b> is an error & no tag",
+        "Nothing was noticed.",
+    ]
 
 
 def test_without_hvm(host: KitHost) -> None:
@@ -253,6 +262,10 @@ def test_without_migration(host: KitHost) -> None:
         *(told, "impossible: as for the first pvh guest"),
     ]
     assert all(guest["steps"]["finish"] == "done" for guest in guests)
+    text = (host.kit / "report.md").read_text()
+    untried, wrong = text.partition(UNTRIED)[2].split(WRONG)
+    assert untried.count("- ") == 2 and "- pv guests: no migrate, as xl" in untried
+    assert wrong == "\n\n- Nothing was noticed.\n"
 
 
 def test_without_device_model(host: KitHost) -> None:
