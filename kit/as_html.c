@@ -128,6 +128,7 @@ void write_html(const struct results *results, FILE *file)
 {
 	static struct table table;
 	static struct notes notes;
+	unsigned int i;
 
 	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n", file);
 	fputs("<title>The clocks of Xen guests on a host</title>\n<style>\n", file);
@@ -137,6 +138,8 @@ void write_html(const struct results *results, FILE *file)
 	      file);
 	fputs("svg text { font-size: 13px; fill: #24292f }\n</style></head><body>\n", file);
 	fputs("<h1>The clocks of Xen guests on a host</h1>\n", file);
+	for (i = 0; i < PARAGRAPHS; i++)
+		fprintf(file, "<p>%s</p>\n", introduction[i]);
 	host_table(&table, results);
 	write_table(&table, file);
 	picture(results, "One clock_gettime()", cost_of, file);

@@ -32,8 +32,11 @@ void write_text(const struct results *results, FILE *file)
 {
 	static struct table table;
 	static struct notes notes;
+	unsigned int i;
 
 	fputs("# The clocks of Xen guests on a host\n", file);
+	for (i = 0; i < PARAGRAPHS; i++)
+		fprintf(file, "\n%s\n", introduction[i]);
 	host_table(&table, results);
 	write_table(&table, file);
 	cost_table(&table, results);

@@ -113,6 +113,8 @@ struct notes {
 	char texts[MAX_NOTES][NOTE];
 };
 
+#define PARAGRAPHS	2
+extern const char * const introduction[PARAGRAPHS];
 void host_table(struct table *table, const struct results *results);
 void cost_table(struct table *table, const struct results *results);
 void life_table(struct table *table, const struct results *results);

@@ -5,6 +5,14 @@
 
 #include "report.h"
 
+const char * const introduction[PARAGRAPHS] = {
+	"Guests ran on this host without the patch series for the clocks of Xen guests, and\n"
+	"with it. The series should not make a read of the clock dearer, and a guest that\n"
+	"has it should have no problem. All problems that were seen are listed at the end.",
+	"If you like, send report.json to where you have the kit from. If a guest has a\n"
+	"problem, add the directory that \"./xen-clock record DIR\" writes in dom0.",
+};
+
 static void begin(struct table *table, const char *title, const char * const *heading,
 		  unsigned int columns)
 {
@@ -71,8 +79,10 @@ static const char *delivery(const struct guest *guest)
 void cost_table(struct table *table, const struct results *results)
 {
 	static const char * const heading[] = {
-		"Guest", "tsc_mode", "TSC", "verdict", "clocksource without", "with",
-		"clock_gettime without", "with", "system call without", "with", "RDTSC",
+		"Guest", "tsc_mode", "TSC of the guest", "verdict of the series",
+		"clocksource without", "clocksource with",
+		"clock_gettime without", "clock_gettime with",
+		"system call without", "system call with", "RDTSC",
 	};
 	unsigned int i;
 
@@ -129,7 +139,7 @@ void life_table(struct table *table, const struct results *results)
 
 		cell(table, &column, "%s", guest->kind);
 		cell(table, &column, "%s", guest->mode);
-		cell(table, &column, "%s", is_series(guest) ? "with the series" : "without");
+		cell(table, &column, "%s the series", is_series(guest) ? "with" : "without");
 		time_cell(table, &column, guest->boot * 1e9);
 		for (j = 0; j < ARRAY_SIZE(names); j++)
 			cell(table, &column, "%s", outcome(guest, names[j]));

@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -99,6 +100,20 @@ def test_problem(
     assert told in (tmp_path / "report.md").read_text()
 
 
+def test_reader_is_told(program: bytes, tmp_path: Path) -> None:
+    """What the report means, what to do with it, and what each column is."""
+    write(program, tmp_path, "")
+    text = (tmp_path / "report.md").read_text()
+    page = ElementTree.parse(tmp_path / "report.html").getroot()
+    first, second = [item.text or "" for item in page.findall("body/p")]
+    assert f"on a host\n\n{first}\n\n{second}\n\n## The host\n" in text
+    assert "should have no problem" in first
+    assert "report.json to where you have the kit from" in second
+    for heading in [line for line in text.splitlines() if line.startswith("| Guest |")]:
+        columns = heading.split(" | ")
+        assert len(columns) == len(set(columns)) and "with" not in columns
+
+
 @pytest.mark.parametrize("jumps", (0, 1, 1000))
 def test_watch(program: bytes, tmp_path: Path, jumps: int) -> None:
     """As many events as there is room for, and the last one always."""
@@ -153,7 +168,8 @@ def test_merge() -> None:
         report_of("B", "4.17.2", 24, "xen"),
         report_of("C | D", "4.17-unstable", 24, "xen"),
     ]
-    _, _, *rows = table_of(reports).splitlines()
+    headings, _, *rows = table_of(reports).splitlines()
+    assert headings.endswith(" | Problems without | Problems with |")
     end = "pv | default | native | reliable"
     assert rows == [
         f"| A | 4.9.0 | 1 | {end} | xen -> tsc | 400 ns -> 40 ns | 1 | 0 |",

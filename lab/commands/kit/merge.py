@@ -17,7 +17,7 @@ SCHEMA = 1
 ORDER = {"pv": 0, "pvh": 1, "hvm": 2}
 HEADING = (
     *("CPU", "Xen", "Hosts", "Guest", "tsc_mode", "TSC", "Verdict"),
-    *("clocksource", "clock_gettime", "Problems without", "with"),
+    *("clocksource", "clock_gettime", "Problems without", "Problems with"),
 )
 
 
