@@ -401,6 +401,18 @@ def test_unreadable_leaves(tool: Tool, cpuid: str | None, words: str) -> None:
     assert done.returncode == 1 and words in done.stderr and not done.stdout
 
 
+def test_unreadable_recording(tool: Tool, tmp_path: Path) -> None:
+    """What the user has named is named, and no variable."""
+    place = tmp_path / "recording"
+    done = tool(None, "--recording", str(place))
+    assert (done.returncode, done.stdout) == (1, "")
+    why = "cannot read its cpuid: No such file or directory"
+    assert done.stderr == f"xen-clock: recording {place}: {why}\n"
+    (place / "cpuid").mkdir(parents=True)
+    done = tool(None, "--recording", str(place))
+    assert done.stderr == f"xen-clock: cannot read {place}/cpuid: Is a directory\n"
+
+
 def test_nonsense_in_a_file(tool: Tool) -> None:
     guest = Guest(kernel={**PATCHED.kernel, "demotions": "many"})
     done = tool(guest)

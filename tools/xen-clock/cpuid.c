@@ -52,7 +52,7 @@ static struct xen_cpuid recorded(u32 leaf, u32 subleaf)
 		if (words[0] == leaf && words[1] == subleaf)
 			regs = (struct xen_cpuid){ words[2], words[3], words[4], words[5] };
 	}
-	fclose(file);
+	close_file(file, path);
 
 	return regs;
 }

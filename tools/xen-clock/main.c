@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "xen-clock.h"
 
@@ -248,6 +249,8 @@ static void use_recording(const char *directory)
 
 	if (snprintf(path, sizeof(path), "%s/cpuid", directory) >= (int)sizeof(path))
 		die("the path %.40s... is too long", directory);
+	if (access(path, R_OK))
+		die("recording %s: cannot read its cpuid: %s", directory, strerror(errno));
 	if (setenv("XEN_CLOCK_ROOT", directory, 1) || setenv("XEN_CLOCK_CPUID", path, 1))
 		die("no memory");
 }
