@@ -49,6 +49,29 @@ static enum state state_of(const struct guest *guest, const struct decision *dec
 	return guest->demotions ? STATE_WARNING : STATE_OK;
 }
 
+static bool as_json;
+
+/* @xen is NULL where something went wrong before that was known */
+static void say_unknown(const bool *xen, const char *why)
+{
+	struct json json = { .file = stdout };
+
+	if (!as_json) {
+		printf("XEN-CLOCK %s - %s\n", states[STATE_UNKNOWN], why);
+		return;
+	}
+	json_begin(&json, NULL, '{');
+	json_integer(&json, "schema", XEN_CLOCK_SCHEMA);
+	if (xen)
+		json_bool(&json, "xen", *xen);
+	else
+		json_null(&json, "xen");
+	json_string(&json, "state", states[STATE_UNKNOWN]);
+	json_null(&json, "safe");
+	json_string(&json, "reason", why);
+	json_finish(&json);
+}
+
 /* Of a guest that is none of Xen's, too, so that one check fits all machines */
 int check(const struct guest *guest, const struct options *options)
 {
@@ -57,15 +80,7 @@ int check(const struct guest *guest, const struct options *options)
 	enum state state;
 
 	if (!guest->xen) {
-		if (options->json) {
-			json_document(&json, false);
-			json_string(&json, "state", states[STATE_UNKNOWN]);
-			json_null(&json, "safe");
-			json_string(&json, "reason", "this is not a guest of Xen");
-			json_finish(&json);
-		} else {
-			puts("XEN-CLOCK UNKNOWN - this is not a guest of Xen");
-		}
+		say_unknown(&guest->xen, "this is not a guest of Xen");
 		return STATE_UNKNOWN;
 	}
 
@@ -89,4 +104,16 @@ int check(const struct guest *guest, const struct options *options)
 	}
 
 	return state;
+}
+
+static void say_trouble(const char *why)
+{
+	say_unknown(NULL, why);
+}
+
+/* To be called first: to Nagios all that goes wrong is a state */
+void check_prepare(bool json)
+{
+	as_json = json;
+	trouble_is(STATE_UNKNOWN, say_trouble);
 }

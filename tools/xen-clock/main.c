@@ -40,7 +40,7 @@ static const char help[] =
 	"Exit status: 0 good, 1 something could not be read or written, 2 wrong usage,\n"
 	"3 not under Xen, 4 watch saw a clock go backwards, 5 watch saw a jump or a wrong\n"
 	"frequency, 6 wait saw a demotion, 7 wait saw nothing. That of check is 0 safe,\n"
-	"1 safe but demoted, 2 unsafe, 3 unknown. More is in xen-clock(1).\n";
+	"1 safe but demoted, 2 unsafe, 3 unknown, or wrong usage. More is in xen-clock(1).\n";
 
 static const struct command {
 	const char *name;
@@ -276,16 +276,30 @@ static int run(const struct command *command, const struct options *options)
 	return EXIT_NO_XEN;
 }
 
+static bool has(char **arg, const char *word)
+{
+	for (; *arg; arg++)
+		if (!strcmp(*arg, word))
+			return true;
+
+	return false;
+}
+
 int main(int argc __always_unused, char **argv)
 {
 	struct options options = { .interval_ms = 100, .reads = 20000 };
 	const struct command *command = commands;
 	const char *text = NULL;
+	bool good = options_parse(argv + 1, &command, &options, &text);
 
-	if (!options_parse(argv + 1, &command, &options, &text)) {
-		/* To Nagios the usual one would mean that the guest is unsafe */
-		return command->run == check ? EXIT_NO_XEN : EXIT_USAGE;
+	/* The command may follow what is wrong */
+	if (command->run == check || (!good && command == commands && has(argv + 1, "check"))) {
+		check_prepare(has(argv + 1, "--json"));
+		if (!good)
+			die("the command is wrong: try xen-clock --help");
 	}
+	if (!good)
+		return EXIT_USAGE;
 	if (!text)
 		return finish(run(command, &options));
 

@@ -21,13 +21,28 @@ void make_printable(char *text)
 	}
 }
 
-static void say(const char *format, va_list args)
+static void complain_of(const char *text)
+{
+	fprintf(stderr, "xen-clock: %s\n", text);
+}
+
+/* What die() ends with, and says why with: "check" has its own */
+static int trouble = EXIT_TROUBLE;
+static void (*say)(const char *text) = complain_of;
+
+void trouble_is(int status, void (*say_why)(const char *text))
+{
+	trouble = status;
+	say = say_why;
+}
+
+static void say_with(void (*say_it)(const char *text), const char *format, va_list args)
 {
 	char text[2 * PATH_MAX];
 
 	vsnprintf(text, sizeof(text), format, args);
 	make_printable(text);
-	fprintf(stderr, "xen-clock: %s\n", text);
+	say_it(text);
 }
 
 void complain(const char *format, ...)
@@ -35,7 +50,7 @@ void complain(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(format, args);
+	say_with(complain_of, format, args);
 	va_end(args);
 }
 
@@ -44,9 +59,9 @@ void die(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(format, args);
+	say_with(say, format, args);
 	va_end(args);
-	exit(EXIT_TROUBLE);
+	exit(trouble);
 }
 
 /*
@@ -59,7 +74,7 @@ int finish(int status)
 	if (ferror(stdout) || fflush(stdout) || fclose(stdout)) {
 		complain("cannot write to standard output%s%s: make room, or write elsewhere",
 			 errno ? ": " : "", errno ? strerror(errno) : "");
-		return EXIT_TROUBLE;
+		return trouble;
 	}
 
 	return status;

@@ -57,6 +57,7 @@ struct cpus {
 void make_printable(char *text);
 __printf(1, 2) void complain(const char *format, ...);
 __printf(1, 2) __noreturn void die(const char *format, ...);
+void trouble_is(int status, void (*say_why)(const char *text));
 int finish(int status);
 void whole_path(const char *path, char whole[PATH_MAX]);
 FILE *open_file(const char *path);
@@ -154,6 +155,7 @@ void json_summary(const struct guest *guest, const struct costs *costs);
 /* The commands, a file each, which return the exit status */
 int bench(const struct guest *guest, const struct options *options);
 int check(const struct guest *guest, const struct options *options);
+void check_prepare(bool json);
 int forecast(const struct guest *guest, const struct options *options);
 int host(const struct guest *guest, const struct options *options);
 int metrics(const struct guest *guest, const struct options *options);
