@@ -49,6 +49,11 @@ static enum state state_of(const struct guest *guest, const struct decision *dec
 	return guest->demotions ? STATE_WARNING : STATE_OK;
 }
 
+const char *safe_state(const struct guest *guest, const struct decision *decision)
+{
+	return states[state_of(guest, decision)];
+}
+
 static bool as_json;
 
 /* @xen is NULL where something went wrong before that was known */

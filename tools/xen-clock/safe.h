@@ -4,6 +4,7 @@
 
 #include "xen-clock.h"
 
+const char *safe_state(const struct guest *guest, const struct decision *decision);
 const char *safe_reason(const struct guest *guest, const struct decision *decision);
 void json_safe(struct json *json, const struct decision *decision);
 

@@ -4,20 +4,24 @@
 
 #include "emulation.h"
 #include "host_clock.h"
+#include "safe.h"
 
 #define COLUMN		18
 #define WIDTH		80
 
-#define TAKE_OFF	"take clocksource=tsc and tsc=reliable off the command line."
-#define BOOT_XEN	"boot with clocksource=xen and without tsc=reliable."
+#define STAY		"Do not migrate the guest. "
+#define NAMED		"clocksource=tsc and tsc=reliable"
+#define BOOT		", and shut it down and start it again."
 
 /* Time is read from a TSC that Xen does not guarantee */
-static const char *advice_at_risk(const struct decision *decision)
+static const char *advice_unsafe(const struct decision *decision)
 {
 	if (!strcmp(decision->rule, "never-emulated") || !strcmp(decision->rule, "old-xen"))
-		return "The TSC is in use, and a migration can change it: " TAKE_OFF;
+		return "The TSC is in use, and a migration can change it. " STAY
+		       "Take " NAMED " off its command line" BOOT;
 
-	return "The TSC is in use, but Xen does not guarantee it: " BOOT_XEN;
+	return "The TSC is in use, but Xen does not guarantee it. " STAY
+	       "Put clocksource=xen on its command line in place of " NAMED BOOT;
 }
 
 /* Why the policy could not say more, and who can change that */
@@ -51,10 +55,12 @@ const char *advice(const struct guest *guest, const struct decision *decision,
 {
 	bool tsc = !strcmp(guest->clocksource, "tsc");
 
-	if (decision->at_risk)
-		return advice_at_risk(decision);
+	if (!strcmp(decision->safe, "false"))
+		return advice_unsafe(decision);
+	if (!*guest->clocksource)
+		return "Find out which clocksource is in use: the kernel does not say.";
 	if (guest->demotions)
-		return "The TSC was demoted, which lasts until this guest is rebooted.";
+		return "The TSC was demoted: time is right, and slow to read until the next boot.";
 	if (!decision->guaranteed)
 		return advice_rule(decision->rule, guest->facts.domain == XEN_TSC_DOM0);
 	if (!guest->patched)
@@ -172,9 +178,11 @@ static void prices(const struct costs *costs)
 void text_summary(const struct guest *guest, const struct costs *costs)
 {
 	struct decision decision = decide(guest);
+	const char *state = safe_state(guest, &decision);
+	bool good = !strcmp(state, "OK");
 
-	if (decision.at_risk)
-		wrapped("WARNING", advice(guest, &decision, costs));
+	if (!good)
+		wrapped(state, advice(guest, &decision, costs));
 	label("Xen");
 	printf("%s\n", guest->version);
 	label("domain");
@@ -195,7 +203,7 @@ void text_summary(const struct guest *guest, const struct costs *costs)
 	verdict(&decision);
 	host_clock(guest);
 	prices(costs);
-	if (!decision.at_risk)
+	if (good)
 		wrapped("advice", advice(guest, &decision, costs));
 }
 
