@@ -19,6 +19,7 @@ from tests.recorded import (
     MET,
     OUT,
     PATCHED,
+    POLICY,
     RULES,
     Guest,
     Tool,
@@ -69,9 +70,10 @@ def test_unpatched(tool: Tool, rule: str, guest: Guest) -> None:
 @pytest.mark.parametrize("words", ["clocksource=tsc", "tsc=unstable tsc=reliable"])
 def test_named(tool: Tool, words: str) -> None:
     guest = Guest(flags=2, mode=2, cmdline=f"ro {words} quiet")
-    assert "unverified: named on the command line (rule never-emulated)" in one_line(
-        good(tool(guest))
-    )
+    said = one_line(good(tool(guest)))
+    assert f"unverified: the TSC is {NAMED} (rule never-emulated)" in said
+    assert documents(tool(guest, "--json"))[0]["verdict"]["reason"] == NAMED
+    assert f'reason = "{NAMED}"' in POLICY
 
 
 @pytest.mark.parametrize(

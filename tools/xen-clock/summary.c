@@ -148,10 +148,13 @@ static void why(const struct guest *guest)
 static void verdict(const struct decision *decision)
 {
 	char text[2 * LINE_SIZE + 64];
+	/* The kernel writes it where it is clear what is meant */
+	bool named = !strcmp(decision->reason, "named on the command line");
 
-	snprintf(text, sizeof(text), "%s%s: %s (rule %s)",
+	snprintf(text, sizeof(text), "%s%s: %s%s (rule %s)",
 		 decision->by_kernel ? "" : "a patched kernel would say: ",
-		 decision->verdict, decision->reason, decision->rule);
+		 decision->verdict, named ? "the TSC is " : "", decision->reason,
+		 decision->rule);
 	wrapped("verdict", text);
 }
 
