@@ -332,7 +332,7 @@ def test_forecast_of_the_cost(tool: Tool, tmp_path: Path) -> None:
     assert (one["syscall_ns_before"], one["syscall_ns_after"]) == (123, 234)
     files = [f"--from={tmp_path / 'here.json'}", f"--to={tmp_path / 'there.json'}"]
     text = good(tool(None, "forecast", *files))
-    assert "a read of the clocksource xen: 123 ns, there 234 ns\n" in text
+    assert "clocksource xen, as measured in dom0: 123 ns, there 234 ns\n" in text
     one = forecast(tmp_path, here, there, {**guest, "mode_number": 1})
     assert one["syscall_ns_before"] is one["syscall_ns_after"] is None
     text = good(tool(None, "forecast", *files))

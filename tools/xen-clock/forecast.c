@@ -188,7 +188,8 @@ static void print_read(double ns, enum tristate emulated)
 static void print_reads(const char *clocksource, double before, double after,
 			const struct outcome *outcome)
 {
-	printf("  a read of the clocksource %s: ", clocksource);
+	printf("  a read of the clocksource %s%s: ", clocksource,
+	       isnan(before) && isnan(after) ? "" : ", as measured in dom0");
 	print_read(before, outcome->before);
 	printf(", there ");
 	print_read(after, outcome->after);
