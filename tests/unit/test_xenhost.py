@@ -363,8 +363,8 @@ def test_forecast_of_one(tool: Tool, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("", "is not what"),
-        ("{", "is not what"),
+        ("", 'bad.json is empty: write it with "xen-clock host --json" in dom0'),
+        ('{"schema": 1, "xen_', "bad.json ends too early: write it with"),
         ("[1]", "is not what"),
         ('{"schema": 1}', "has no xen_version"),
         ('{"schema": 2}', "is of schema 2, and this xen-clock reads 1"),
@@ -372,7 +372,7 @@ def test_forecast_of_one(tool: Tool, tmp_path: Path) -> None:
         ('{"schema": 1} {}', "is not what"),
         ('{"schema": ' + "[" * 99, "is not what"),
         ('{"' + "a" * 99 + '": {"' + "b" * 99 + '": 1}}', "has no schema"),
-        ('{"a": "\\', "is not what"),
+        ('{"a": "\\', "ends too early"),
         ('{"a": "\\u00', "is not what"),
     ],
 )

@@ -11,6 +11,8 @@
 #define MOST_BYTES	(8 * 1024 * 1024)
 #define DEEPEST		8
 
+#define WRITE_IT	"write it with \"xen-clock host --json\" in dom0"
+
 struct reader {
 	const char *path;
 	const char *at;
@@ -22,6 +24,8 @@ static void value(struct reader *reader, const char *place);
 
 static __noreturn void wrong(const struct reader *reader)
 {
+	if (!*reader->at)
+		die("%s ends too early: " WRITE_IT, reader->path);
 	die("%s is not what \"xen-clock host --json\" writes: near '%.20s'", reader->path,
 	    reader->at);
 }
@@ -211,6 +215,8 @@ void json_load(struct json_values *values, const char *path)
 	if (!values->values)
 		die("no memory for the values in %s", path);
 	blanks(&reader);
+	if (!*reader.at)
+		die("%s is empty: " WRITE_IT, path);
 	if (*reader.at != '{')
 		wrong(&reader);
 	value(&reader, "");
