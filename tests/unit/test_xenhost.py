@@ -117,6 +117,8 @@ def test_host(tool: Tool) -> None:
     text = one_line(good(tool(dom0(), "host")))
     assert f"{KHZ} kHz, reliable: invariant by CPUID" in text
     assert f"booted at {KHZ - 1} kHz, the host has {KHZ} (1 kHz apart)" in text
+    text = good(tool(dom0(domains=DOMAINS[:1]), "host"))
+    assert text.endswith("\n\nThere is no guest on this host.\n")
 
 
 @pytest.mark.parametrize(

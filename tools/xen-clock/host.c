@@ -100,6 +100,10 @@ static void text(const struct host *host)
 		printf(" %s\n         (%s, fixed in %s)\n        ", fault->text, fault->name,
 		       fault->fixed);
 	printf(" No other fault of the clocks is known in this version.\n\n");
+	if (!host->count) {
+		puts("There is no guest on this host.");
+		return;
+	}
 	printf("%5s  %-20s %-10s %-15s %8s  %11s  %s\n", "domid", "name", "kind", "mode", "kHz",
 	       "incarnation", "TSC");
 	for (i = 0; i < host->count; i++)
