@@ -109,6 +109,17 @@ def test_install(built: None, tmp_path: Path) -> None:
     assert not [path for path in other.rglob("*") if path.is_file()]
 
 
+def test_pages_refer_to_each_other(built: None, tmp_path: Path) -> None:
+    """What the runbook names lies beside it, and what these pages name, too."""
+    place = installed(tmp_path, "PREFIX=/usr") / "usr/share/doc/xen-clock"
+    there = {path.name for path in place.iterdir()}
+    named = re.findall(r"[\w/-]+\.(?:rst|yml|json|conf)\b", RUNBOOK.read_text())
+    assert "alerts.yml" in named and set(named) - {"other-host.json"} <= there, named
+    for page in place.glob("*.rst"):
+        named = re.findall(r"[\w-]+\.rst\b", page.read_text())
+        assert set(named) <= there, page
+
+
 def test_units(built: None, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is missing: it is in Debian's package systemd")
