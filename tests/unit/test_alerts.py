@@ -142,6 +142,18 @@ def test_units(built: None, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_timer_waits_for_the_exporter() -> None:
+    """Without it systemd would log each minute that the service was skipped."""
+    timer, service = (
+        (SOURCE / f"systemd/xen-clock-metrics.{kind}").read_text().splitlines()
+        for kind in ("timer", "service")
+    )
+    conditions = [line for line in service if line.startswith("Condition")]
+    assert conditions and set(conditions) <= set(timer)
+    # It may be installed later
+    assert "WantedBy=timers.target prometheus-node-exporter.service" in timer
+
+
 def test_completion_is_clean() -> None:
     silent("shellcheck", "--shell=bash", COMPLETION)
 
