@@ -72,7 +72,10 @@ def own_files(kernel: str) -> bytes:
 
 def inputs(kernel: str) -> list[bytes]:
     sources = [*SOURCES, *GUEST_SOURCES, *TOOL_SOURCES, *testptp_sources(kernel)]
-    sources += [Path(__file__), TOP / "tools/xen-clock/chrony-host.conf"]
+    tool = TOP / "tools/xen-clock"
+    sources += [Path(__file__), tool / "chrony-host.conf"]
+    sources += sorted((tool / "systemd").iterdir())
+    sources += sorted(path for path in (tool / "debian").rglob("*") if path.is_file())
     return [source.read_bytes() for source in sources] + [
         line.encode() for line in CFLAGS
     ]
