@@ -11,9 +11,9 @@ from typing import Callable
 from lab.config import GuestSpec, HostSpec, Settings
 from lab.guest.diagnose import LOST_WAKEUP
 from lab.guest.guest import Guest
-from lab.guest.known_bugs import SURVIVED, TWICE, fault_in
+from lab.guest.known_bugs import EARLY_TICK, SURVIVED, TWICE, fault_in
 from lab.guest.scenario import Life, RestoreApart, Scenario, live, save_and_restore
-from lab.host.errors import GuestDied, HostDied, OrderFailed, RunError
+from lab.host.errors import GuestDied, HostDied, OrderFailed, RunError, XenDied
 from lab.host.host import RUN_LIMIT, Host
 from lab.host.rundir import Run
 from lab.images.device_model import add_device_model
@@ -68,7 +68,15 @@ class Session:
             stack.enter_context(host)
             self.tell(f"booting Xen and dom0 under QEMU: {run.directory.name}")
             self._hosts[kind] = host
-            host.wait_boot()
+            try:
+                host.wait_boot()
+            except XenDied as error:
+                if EARLY_TICK not in str(error) or len(self._buried) + 1 == HOSTS_LOST:
+                    raise
+                self.tell(
+                    "Xen's scheduler ran on a CPU too early; booting it once more"
+                )
+                return self.host(kind)
         host = self._hosts[kind]
         host.move_to_idle_cpu()
         # Others may have used it for long

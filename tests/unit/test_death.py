@@ -272,6 +272,30 @@ def test_only_qemu_lets_guests_sleep_on(
     assert sum("once more" in text for text in told) == lives - 1
 
 
+@pytest.mark.parametrize(("times", "booted"), [(1, True), (3, False)])
+def test_xen_that_ticks_too_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, booted: bool
+) -> None:
+    """Xen is booted once more, but not for ever."""
+    script = f"""echo >> {tmp_path}/boots
+    if [ $(wc -l < {tmp_path}/boots) -le {times} ]; then
+        echo '(XEN)    [<ffff82d040246374>] R common/sched/credit.c#csched_tick+0x44/0x440' \\
+            > console.log
+        echo '(XEN) Panic on CPU 1:' >> console.log
+    else
+        echo ready
+    fi; sleep 60"""
+    images = stand_in(tmp_path, monkeypatch, script)
+    monkeypatch.setattr(cases, "make_images", lambda *_: images)
+    monkeypatch.setattr(Settings, "image", lambda self, **_: images.dom0)
+    with Lives("fake", Settings(), lambda _: None, HOST) as session:
+        if booted:
+            assert session.host().booted
+        else:
+            with pytest.raises(XenDied, match="csched_tick"):
+                session.host()
+
+
 def test_nothing_is_left_running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
