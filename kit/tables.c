@@ -7,8 +7,9 @@
 
 const char * const introduction[PARAGRAPHS] = {
 	"Guests ran on this host without the patch series for the clocks of Xen guests, and\n"
-	"with it. The series should not make a read of the clock dearer, and a guest that\n"
-	"has it should have no problem. All problems that were seen are listed at the end.",
+	"with it. The series should not make a read of the clock dearer by more than the noise\n"
+	"of a busy host, and a guest that has it should have no problem. All problems that were\n"
+	"seen are listed at the end.",
 	"If you like, send report.json to where you have the kit from. If a guest has a\n"
 	"problem, add the directory that \"./xen-clock record DIR\" writes in dom0.",
 };
@@ -54,7 +55,8 @@ void host_table(struct table *table, const struct results *results)
 	static const char * const rows[][2] = {
 		{ "CPU", "cpu" }, { "CPUs", "cpus" }, { "Xen", "xen" },
 		{ "Xen can run", "xen.caps" }, { "TSC of the host", "host.tsc" },
-		{ "Linux in dom0", "dom0.linux" }, { "Date", "date" }, { "Kit", "kit" },
+		{ "known faults of Xen", "host.faults" }, { "Linux in dom0", "dom0.linux" },
+		{ "Date", "date" }, { "Kit", "kit" },
 	};
 	unsigned int i;
 
@@ -82,7 +84,7 @@ void cost_table(struct table *table, const struct results *results)
 		"Guest", "tsc_mode", "TSC of the guest", "verdict of the series",
 		"clocksource without", "clocksource with",
 		"clock_gettime without", "clock_gettime with",
-		"system call without", "system call with", "RDTSC",
+		"as a system call without", "as a system call with", "RDTSC with",
 	};
 	unsigned int i;
 
@@ -126,7 +128,7 @@ void life_table(struct table *table, const struct results *results)
 {
 	static const char * const heading[] = {
 		"Guest", "tsc_mode", "Kernel", "Time of its boot", "pause", "save, restore",
-		"migration", "report", "clocksource in the end", "Problems",
+		"migration", "finish", "clocksource in the end", "Problems",
 	};
 	static const char * const names[] = { "pause", "save", "migrate", "finish" };
 	char problems[MAX_PROBLEMS][TEXT];

@@ -104,7 +104,7 @@ REFUSALS: dict[str, tuple[Setup, str, str]] = {
     "mode": (no_hvm, "-m fast", "there is no tsc_mode 'fast'"),
     **{
         f"patience-{text}": (no_hvm, f"-p {text}", f"waited for '{text}' seconds")
-        for text in ("abc", "1.5", "0", "08", "-5", "5s")
+        for text in ("abc", "1.5", "0", "08", "-5", "5s", "123456")
     },
 }
 

@@ -27,12 +27,12 @@ def program() -> bytes:
     return reporter()
 
 
-def write(program: bytes, where: Path, text: str) -> dict[str, Any]:
+def write(program: bytes, where: Path, text: str, facts: str = "") -> dict[str, Any]:
     """Have the kit's program write the reports of one guest."""
     path = where / "program"
     path.write_bytes(program)
     path.chmod(0o755)
-    (where / "results").write_text(f"cpu A\nguest pvh native series\n{text}")
+    (where / "results").write_text(f"cpu A\n{facts}guest pvh native series\n{text}")
     done = run(path, where / "results", where)
     assert (done.returncode, done.stdout) == (0, "")
     (guest,) = read_report(where / "report.json")["guests"]
@@ -112,6 +112,14 @@ def test_reader_is_told(program: bytes, tmp_path: Path) -> None:
     for heading in [line for line in text.splitlines() if line.startswith("| Guest |")]:
         columns = heading.split(" | ")
         assert len(columns) == len(set(columns)) and "with" not in columns
+
+
+def test_faults_of_xen_are_told(program: bytes, tmp_path: Path) -> None:
+    """Not in report.json alone: they can be what a problem comes from."""
+    write(program, tmp_path, "", "host.faults After a restore it can be off.\n")
+    text = (tmp_path / "report.md").read_text()
+    assert "| known faults of Xen | After a restore it can be off. |" in text
+    assert "After a restore it can be off." in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("jumps", (0, 1, 1000))
