@@ -55,7 +55,8 @@ void host_table(struct table *table, const struct results *results)
 	static const char * const rows[][2] = {
 		{ "CPU", "cpu" }, { "CPUs", "cpus" }, { "Xen", "xen" },
 		{ "Xen can run", "xen.caps" }, { "TSC of the host", "host.tsc" },
-		{ "known faults of Xen", "host.faults" }, { "Linux in dom0", "dom0.linux" },
+		{ "known faults of Xen (see ./xen-clock host)", "host.faults" },
+		{ "Linux in dom0", "dom0.linux" },
 		{ "Date", "date" }, { "Kit", "kit" },
 	};
 	unsigned int i;

@@ -30,7 +30,11 @@ cc_compile_domain      : hidden
 CLOCK = """\
 Xen      4.17.7
 TSC      2596129 kHz, reliable: invariant by CPUID
-faults   No other fault of the clocks is known in this version.
+faults   After a restore an emulated TSC can be off.
+         (restore-underflow, fixed in 4.19.5)
+         Frequencies are truncated.
+         (khz-truncated, fixed in 4.20.4)
+         No other fault of the clocks is known in this version.
 
 domid  name                 kind       mode
     1  hidden               PV         default

@@ -198,6 +198,7 @@ def test_whole_run(host: KitHost) -> None:
         assert guest["problems"] == []
     assert UNTRIED not in (host.kit / "report.md").read_text()
     assert report["host"]["host.tsc"] == "2596129 kHz, reliable: invariant by CPUID"
+    assert report["host"]["host.faults"] == "restore-underflow, khz-truncated"
 
 
 def test_nothing_else_is_touched(host: KitHost) -> None:

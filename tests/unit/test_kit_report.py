@@ -116,10 +116,10 @@ def test_reader_is_told(program: bytes, tmp_path: Path) -> None:
 
 def test_faults_of_xen_are_told(program: bytes, tmp_path: Path) -> None:
     """Not in report.json alone: they can be what a problem comes from."""
-    write(program, tmp_path, "", "host.faults After a restore it can be off.\n")
+    write(program, tmp_path, "", "host.faults restore-underflow, khz-truncated\n")
     text = (tmp_path / "report.md").read_text()
-    assert "| known faults of Xen | After a restore it can be off. |" in text
-    assert "After a restore it can be off." in (tmp_path / "report.html").read_text()
+    assert "./xen-clock host) | restore-underflow, khz-truncated |" in text
+    assert "underflow, khz-truncated" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("jumps", (0, 1, 1000))
