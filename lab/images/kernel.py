@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 from lab.base.common import BUILD, TOP, LabError
 
@@ -28,9 +28,37 @@ def kernels() -> list[str]:
     return [row.split()[0] for row in rows if row and not row.startswith("#")]
 
 
+def descendants(pid: int) -> list[int]:
+    """Return the processes that this one runs, and what those run."""
+    found: list[int] = []
+    # One that has ended has none
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            text = Path(f"/proc/{pid}/task/{task}/children").read_text()
+            for child in map(int, text.split()):
+                found += [child, *descendants(child)]
+    return found
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """End a script, and what it runs, for which it would wait."""
+    for pid in [process.pid, *descendants(process.pid)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    process.wait()
+
+
 def status_of(name: str, *words: str) -> int:
     """Run one of scripts/, which says itself what it does and why it fails."""
-    return subprocess.run([f"scripts/{name}", *words], cwd=TOP).returncode
+    with subprocess.Popen([f"scripts/{name}", *words], cwd=TOP) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # Where that comes from a terminal the script is ending by itself
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+            end(process)
+            raise
 
 
 def expect(status: int, accept: tuple[int, ...], *words: str) -> None:
@@ -83,9 +111,8 @@ def meanwhile(
                 yield
                 process.wait()
             finally:
-                # Also what it runs, which it would wait for
                 if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGTERM)
+                    end(process)
         log.seek(0)
         sys.stderr.write(log.read())
         expect(process.returncode, accept, "kernel", kernel, *words)

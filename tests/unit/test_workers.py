@@ -125,3 +125,42 @@ def test_who_compiles_makes_nobody_wait() -> None:
     )
     ranks = [rank_of(f"tests/{name}.py::test_x") for name in order]
     assert ranks == sorted(ranks) and len(set(ranks)) == len(order)
+
+
+# scripts/ has only this one
+SCRIPT = """\
+#!/bin/bash
+trap 'trap - INT; echo interrupted; exit 130' INT TERM HUP
+make -f - <<< 'all: ; @echo $$PPID; sleep 1000'
+"""
+RUN_IT = """
+import sys
+from pathlib import Path
+from lab.base.common import run_main
+from lab.images import kernel
+
+kernel.TOP = Path(sys.argv[1])
+run_main(lambda: kernel.status_of("slow"))
+"""
+
+
+def test_a_script_ends_with_its_command(tmp_path: Path) -> None:
+    """And the make that it runs, which nobody else tells of a SIGTERM."""
+    script = tmp_path / "scripts" / "slow"
+    script.parent.mkdir()
+    script.write_text(SCRIPT)
+    script.chmod(0o755)
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN_IT, tmp_path],
+        cwd=TOP,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        inner = int(process.stdout.readline())
+        process.terminate()
+        said, _ = process.communicate(timeout=60)
+    assert "interrupted\n" in said and "Nothing is left running." in said, said
+    with pytest.raises(ProcessLookupError):
+        os.kill(inner, 0)
