@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 from pathlib import Path
 from typing import Callable
@@ -102,6 +103,7 @@ REFUSALS: dict[str, tuple[Setup, str, str]] = {
     "not-writable": (not_writable, "", "/work cannot be made"),
     "kind": (no_hvm, "-k arm", "there is no kind of guests 'arm'"),
     "mode": (no_hvm, "-m fast", "there is no tsc_mode 'fast'"),
+    "no-mode": (no_hvm, '-m ""', "there is no tsc_mode 'none'"),
     **{
         f"patience-{text}": (no_hvm, f"-p {text}", f"waited for '{text}' seconds")
         for text in ("abc", "1.5", "0", "08", "-5", "5s", "123456")
@@ -115,7 +117,7 @@ def test_refusal(host: KitHost, case: str) -> None:
     prepare, words, reason = REFUSALS[case]
     prepare(host)
     domains, files = host.domains, host.files
-    status, text = host.run(*words.split(maxsplit=1))
+    status, text = host.run(*shlex.split(words))
     assert status == 1 and reason in text, text
     assert text.endswith("Nothing was changed.\n")
     assert (host.calls, host.domains, host.files) == ([], domains, files)
