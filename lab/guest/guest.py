@@ -23,9 +23,6 @@ GUEST_QUIET_LIMIT = 120.0
 UP = "'up'"
 FIRMWARE_QUIET_LIMIT = 200.0
 
-# A busy guest has been in its kernel up to 35 times in a row
-PAUSES = 100
-
 # The time in dom0, among what else an order prints
 STAMP = "read -r now _ < /proc/uptime && echo at $now"
 
@@ -97,11 +94,7 @@ class Guest:
 
     def alive(self) -> bool:
         """False once it has shut down or crashed, which leaves an empty shell."""
-        status, text = self.host.order(f"xl list {self.domid}")
-        if status:
-            return False
-        flags = text.strip().splitlines()[-1].split()[4]
-        return not set("scd") & set(flags)
+        return not self.host.order(f"domctl alive {self.domid}")[0]
 
     def _ended(self) -> bool:
         """Asks xl only after some domain, perhaps this one, has ended."""
@@ -179,23 +172,14 @@ class Guest:
             self._poll(f"at tick {number}, from {len(self.ticks)}")
 
     def pause(self) -> None:
-        self.host.must(f"xl pause {self.domid}")
+        self.host.must(f"domctl pause {self.domid}")
 
     def pause_outside_kernel(self) -> None:
-        """Pause a busy PV guest where its vCPUs run programs.
-
-        What a jump within an interrupt does depends on what the interrupt does next: a
-        jump forward can be reported as a lockup, or charged to a task before it is noticed.
-        """
-        for _ in range(PAUSES):
-            self.pause()
-            if "kernel" not in self.host.must(f"vtsc {self.domid}").split():
-                return
-            self.unpause()
-        raise LabError(f"{self.name} was in its kernel whenever it was paused")
+        """Pause a busy PV guest where its vCPUs run programs."""
+        self.host.must(f"domctl pause-user {self.domid}")
 
     def unpause(self) -> None:
-        text = self.host.must(f"xl unpause {self.domid} && cat /proc/uptime")
+        text = self.host.must(f"domctl unpause {self.domid} && cat /proc/uptime")
         self.unpaused = float(text.split()[0])
 
     @property

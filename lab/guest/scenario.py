@@ -288,7 +288,7 @@ def interrupt(guest: Guest) -> None:
     guest.phase("functions")
     guest.wait_state("traced")
     for number in range(NMIS):
-        guest.host.must(f"xl trigger {guest.domid} nmi {number % guest.vcpus}")
+        guest.host.must(f"domctl nmi {guest.domid} {number % guest.vcpus}")
     tick(guest, 1)
 
 

@@ -327,7 +327,7 @@ def test_shift(
     monkeypatch.setattr(xen_tsc, "read_outside", lambda host, domid: host.seen)
     if not complaint:
         assert shift_vtsc(host, 3, ns) == moves  # type: ignore[arg-type]
-        assert host.orders == [f"vtsc 3 {-ns}"]
+        assert host.orders == [f"domctl move 3 {-ns}"]
         return
     with pytest.raises(LabError, match=complaint):
         shift_vtsc(host, 3, ns)  # type: ignore[arg-type]
