@@ -13,10 +13,23 @@ class Lives(Session):
     """Runs a guest when it is first asked for, and remembers what came of it."""
 
     _lives: dict[GuestSpec, Life | RunError]
+    _boots: dict[GuestSpec, list[str]]
 
     def __enter__(self) -> Lives:
         self._lives = {}
+        self._boots = {}
         return self
+
+    def log_of(self, spec: GuestSpec) -> list[str]:
+        """What the kernel of a guest says that boots, and does nothing else."""
+        if spec not in self._boots:
+            guest = self.guest(spec)
+            guest.create()
+            guest.wait_state("up")
+            guest.shutdown()
+            self._boots[spec] = guest.log.lines
+            self.tell(f"{spec}: has booted")
+        return self._boots[spec]
 
     def of(self, spec: GuestSpec, scenario: Scenario = save_and_restore) -> Life:
         if spec not in self._lives:

@@ -88,6 +88,11 @@ def save_and_restore(guest: Guest) -> None:
 
 
 @Steps
+def stay(_: Guest) -> None:
+    """For a guest whose boot is what matters, or its time alone with its vCPU."""
+
+
+@Steps
 def checkpoint(guest: Guest) -> None:
     guest.checkpoint()
     tick(guest, TICKS)

@@ -64,7 +64,6 @@ def test_without_xen(settings: Settings, tmp_path: Path) -> None:
 
 
 def test_in_a_guest(session: Lives, tmp_path: Path) -> None:
-    life = session.of(GUEST)
     log = tmp_path / "kunit-guest.log"
-    log.write_text("".join(f"{record.text}\n" for record in life.report.kmsg))
+    log.write_text("\n".join(session.log_of(GUEST)))
     check(log, tmp_path / "result.json", set())

@@ -14,7 +14,7 @@ import pytest
 from lab.config import GuestSpec
 from lab.guest.session import explain
 from tests.lives import Lives
-from lab.guest.scenario import Life
+from lab.guest.scenario import Life, stay
 from tests.tree import repeat_test
 
 MSEC = 4000
@@ -52,7 +52,7 @@ def check(life: Life) -> list[str]:
 
 @pytest.mark.parametrize("case", (STABLE, UNSTABLE, TICKING, OLD), ids=str)
 def test_time_continues(session: Lives, case: GuestSpec) -> None:
-    life = session.of(case)
+    life = session.of(case, stay)
     problems = check(life)
     if problems:
         repeat = repeat_test("nohz", case)
@@ -61,7 +61,7 @@ def test_time_continues(session: Lives, case: GuestSpec) -> None:
 
 @pytest.mark.parametrize("case", (STABLE, OLD), ids=str)
 def test_a_stable_clock_needs_no_tick(session: Lives, case: GuestSpec) -> None:
-    report = session.of(case).report
+    report = session.of(case, stay).report
     assert report.fact("before.stable") == "1"
     # Linux 6.1 does not in PV guests
     if refusals := report.grep("NO_HZ: Can't run full dynticks"):
@@ -71,6 +71,6 @@ def test_a_stable_clock_needs_no_tick(session: Lives, case: GuestSpec) -> None:
 
 @pytest.mark.parametrize("case", (UNSTABLE, TICKING), ids=str)
 def test_an_unstable_clock_keeps_the_tick(session: Lives, case: GuestSpec) -> None:
-    report = session.of(case).report
+    report = session.of(case, stay).report
     assert report.fact("before.stable") == "0"
     assert int(report.fact("spin.timers")) > TICKS / 20

@@ -223,8 +223,9 @@ ROWS = (
     Row("untrusted", "pv pv-native pv-emulated pvh", "save"),
     Row("untrusted", "pv pvh", "checkpoint replug"),
     Row("untrusted", "pv", "pause reboot crowd failed-save"),
-    # It takes ten minutes
-    Row("untrusted", "pv", "cycles", xens=lambda xen: xen.version == "4.17"),
+    Row("untrusted", "pv-native", "checkpoint failed-save"),
+    # They take ten minutes each
+    Row("untrusted", "pv pv-native", "cycles", xens=lambda xen: xen.version == "4.17"),
     Row("untrusted", "pvh", "migrate failed-migration hibernate"),
     Row("untrusted", "pvh-advised", "skew", demoted=SKEWED),
     Row("untrusted", "hvm hvm-native", "save", xens=boots_hvm),
@@ -241,7 +242,7 @@ ROWS = (
     Row("dom0", "pv pvh", "save", xens=boots_hvm),
     Row("pvh-dom0", "pv pvh", "save", xens=boots_hvm),
     Row("untrusted", "pv pv-native", "migrate", xens=lambda xen: xen.migrates_pv),
-    Row("untrusted", "pv", "move-older", xens=lambda xen: xen.symbols),
+    Row("untrusted", "pv pv-native", "move-older", xens=lambda xen: xen.symbols),
     Row("untrusted", "pv pv-native pvh", "move-younger"),
     Row("trusted", "pv pvh", "save"),
     Row("trusted", "pv", "move-1ghz"),
