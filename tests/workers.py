@@ -34,6 +34,8 @@ GROUPS = {
     "boot/test_debian.py": "debian",
 }
 NAMES = list(dict.fromkeys(GROUPS.values()))
+# Of the files outside of series/ the one that looks at the kernels' trees
+LOOKS_AT_TREES = "unit/test_bench.py"
 
 
 def file_of(nodeid: str) -> str:
@@ -52,8 +54,10 @@ def rank_of(nodeid: str) -> tuple[bool, int, bool]:
     """
     group = group_of(nodeid)
     rank = NAMES.index(group) if group in NAMES else len(NAMES)
-    directory = file_of(nodeid).removeprefix("tests/").partition("/")[0]
-    return directory == "boot", rank, directory == "series"
+    file = file_of(nodeid).removeprefix("tests/")
+    directory = file.partition("/")[0]
+    looks = directory == "series" or file == LOOKS_AT_TREES
+    return directory == "boot", rank, looks
 
 
 def is_worker(config: pytest.Config) -> bool:

@@ -14,7 +14,7 @@ from typing import Callable
 import pytest
 
 from lab.base.common import TOP
-from tests.workers import GROUPS, group_of, rank_of
+from tests.workers import GROUPS, LOOKS_AT_TREES, group_of, rank_of
 
 COMMAND = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p"]
 COMMAND += ["no:cacheprovider", "-n", "2", "--dist=loadscope"]
@@ -125,6 +125,7 @@ def test_who_compiles_makes_nobody_wait() -> None:
     )
     ranks = [rank_of(f"tests/{name}.py::test_x") for name in order]
     assert ranks == sorted(ranks) and len(set(ranks)) == len(order)
+    assert rank_of(f"tests/{LOOKS_AT_TREES}::test_x") == ranks[2]
 
 
 # scripts/ has only this one
