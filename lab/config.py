@@ -110,6 +110,10 @@ class HostSpec:
             return self
         return replace(self, tsc_reliable=False, itsc=False)
 
+    def with_one_cpu(self) -> HostSpec:
+        """The same host, where vCPUs take turns; its PV guests take half as long."""
+        return replace(self, cpus=1)
+
     def older(self) -> HostSpec:
         """The same host, on which Xen has been up for longer than on any other."""
         return replace(self, uptime=OLDER_SECONDS)

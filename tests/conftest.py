@@ -186,9 +186,19 @@ def session(settings: Settings, tell: Callable[[str], None]) -> Iterator[Lives]:
 def older(settings: Settings, tell: Callable[[str], None]) -> Iterator[Lives]:
     """The same host, but Xen's clock is more than a day ahead.
 
-    So it is older than any jump forward is long, with that which makes TSCs old.
+    So it is older than any jump forward is long, with that which makes TSCs old. All of
+    a guest jumps, which one CPU is enough for.
     """
-    with Lives("older", settings, tell, HOSTS["untrusted"].older()) as session:
+    spec = HOSTS["untrusted"].older().with_one_cpu()
+    with Lives("older", settings, tell, spec) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def one_cpu(settings: Settings, tell: Callable[[str], None]) -> Iterator[Lives]:
+    """The same for guests that show all they have to on one CPU, beside others."""
+    spec = HOSTS["untrusted"].with_one_cpu()
+    with Lives("one-cpu", settings, tell, spec) as session:
         yield session
 
 

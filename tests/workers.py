@@ -32,6 +32,11 @@ GROUPS = {
     "boot/test_gain.py": "guests",
     # Systemd takes its time to start
     "boot/test_debian.py": "debian",
+    # These take long, and share nothing with others
+    "boot/test_skew.py": "skew",
+    "boot/test_window.py": "window",
+    "boot/test_hvm.py": "hvm",
+    "boot/test_ptp.py": "ptp",
 }
 NAMES = list(dict.fromkeys(GROUPS.values()))
 # Of the files outside of series/ the one that looks at the kernels' trees

@@ -19,9 +19,9 @@ def kit(settings: Settings) -> Path:
     return make_kit(settings)
 
 
-def test_pv_guests(session: Lives, kit: Path) -> None:
+def test_pv_guests(one_cpu: Lives, kit: Path) -> None:
     """It goes to its end, leaves nothing, and sees what the series gains."""
-    directory = run_on(session.host(), kit, "pv", "default")
+    directory = run_on(one_cpu.host(), kit, "pv", "default")
     old, new = read_report(directory / "report.json")["guests"]
     for guest in (old, new):
         steps = dict(guest["steps"])
@@ -34,9 +34,9 @@ def test_pv_guests(session: Lives, kit: Path) -> None:
     assert new["problems"] == []
 
 
-def test_stopped_half_way(session: Lives, kit: Path) -> None:
+def test_stopped_half_way(one_cpu: Lives, kit: Path) -> None:
     """Its domain and its files are gone."""
-    host = session.host()
+    host = one_cpu.host()
     directory = unpack(host, kit)
     others = set(host.states)
     start(host, directory, "-k pv -m default")

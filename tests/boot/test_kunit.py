@@ -63,7 +63,7 @@ def test_without_xen(settings: Settings, tmp_path: Path) -> None:
     check(log, tmp_path / "result.json", NEED_XEN)
 
 
-def test_in_a_guest(session: Lives, tmp_path: Path) -> None:
+def test_in_a_guest(one_cpu: Lives, tmp_path: Path) -> None:
     log = tmp_path / "kunit-guest.log"
-    log.write_text("\n".join(session.log_of(GUEST)))
+    log.write_text("\n".join(one_cpu.log_of(GUEST)))
     check(log, tmp_path / "result.json", set())

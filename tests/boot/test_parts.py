@@ -40,9 +40,9 @@ def check_state(life: Life, clocksource: str, stable: str) -> list[str]:
     ]
 
 
-def test_fixes(session: Lives) -> None:
+def test_fixes(one_cpu: Lives) -> None:
     """No stamp of the suspend is wrong, and nothing else differs from mainline."""
-    life = session.of(FIXES, Traced("local", save_and_restore))
+    life = one_cpu.of(FIXES, Traced("local", save_and_restore))
     problems = [
         *check_frozen(life),
         *clocks.check_suspend(life.report),
@@ -66,12 +66,12 @@ def check_marked(life: Life, milliseconds: int) -> list[str]:
 
 
 @pytest.mark.parametrize("case", (JUMPED, SKEWED), ids=str)
-def test_watchdog(session: Lives, older: Lives, case: GuestSpec) -> None:
+def test_watchdog(one_cpu: Lives, older: Lives, case: GuestSpec) -> None:
     """A guest as vendors advise survives a jump, and notices a skew."""
     if case is JUMPED:
         life, milliseconds = older.of(case, Jump(-15 * SECOND)), 15_000
     else:
-        life, milliseconds = session.of(case, Skew(-SKEW_USEC)), SKEW_USEC // 1000
+        life, milliseconds = one_cpu.of(case, Skew(-SKEW_USEC)), SKEW_USEC // 1000
     problems = [
         *check_marked(life, milliseconds),
         *demotion.check_ticks(life),

@@ -67,9 +67,9 @@ class Follow(Scenario):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_guest_follows(session: Lives, case: GuestSpec) -> None:
+def test_a_guest_follows(one_cpu: Lives, case: GuestSpec) -> None:
     follow = Follow()
-    life = session.of(case, follow)
+    life = one_cpu.of(case, follow)
     problems = [problem for one in follow.readings for problem in one.problems()]
     # A suspend the guest's own clock makes up for
     for number, (seconds, wanted) in enumerate(zip(follow.gained, [STEP] + [0] * 9)):
@@ -90,7 +90,7 @@ def test_a_guest_follows(session: Lives, case: GuestSpec) -> None:
 def test_dom0_sets_it_again(settings: Settings) -> None:
     """When it is told to.  Until then an error stays; and dom0 has no such clock."""
     images = make_images(settings.xen, settings.kernel)
-    spec = HOSTS["untrusted"]
+    spec = HOSTS["untrusted"].with_one_cpu()
     with Host(Run("ptp-dom0"), images, settings.patched, spec) as host:
         host.wait_boot()
         assert host.must("ls /sys/class/ptp") == ""

@@ -52,25 +52,25 @@ def fail(case: GuestSpec, life: Life, problems: list[str]) -> None:
 
 
 @pytest.mark.parametrize("case", STAYS, ids=str)
-def test_it_stays(session: Lives, case: GuestSpec) -> None:
-    check(case, session.of(case, STAYS[case]), suspends=1, wakes=0)
+def test_it_stays(one_cpu: Lives, case: GuestSpec) -> None:
+    check(case, one_cpu.of(case, STAYS[case]), suspends=1, wakes=0)
 
 
-def test_live_migration(session: Lives) -> None:
+def test_live_migration(one_cpu: Lives) -> None:
     """Of a PVH guest: for PV ones this Xen was built without what it takes."""
-    check(MIGRATED, session.of(MIGRATED, migrate), suspends=1, wakes=1)
+    check(MIGRATED, one_cpu.of(MIGRATED, migrate), suspends=1, wakes=1)
 
 
-def test_again_and_again(session: Lives, tell: Tell) -> None:
+def test_again_and_again(one_cpu: Lives, tell: Tell) -> None:
     cycles = Cycles(NUMBER, tell)
-    life = session.of(CYCLES, cycles)
+    life = one_cpu.of(CYCLES, cycles)
     least, most = cycles.drift
     tell(f"{CYCLES}: CLOCK_BOOTTIME gained from {least:.3f} to {most:.3f} s")
     check(CYCLES, life, suspends=NUMBER, wakes=NUMBER)
     fail(CYCLES, life, suspend.check_cycles(cycles, life))
 
 
-def test_xens_clock_leaps_and_steps_back(session: Lives, older: Lives) -> None:
+def test_xens_clock_leaps_and_steps_back(one_cpu: Lives, older: Lives) -> None:
     """By more than a day; test_trusted.py does the same with a TSC that is trusted."""
-    life = session.of(TOUR, Tour((older.host(), session.host())))
+    life = one_cpu.of(TOUR, Tour((older.host(), one_cpu.host())))
     check(TOUR, life, suspends=2, wakes=2)

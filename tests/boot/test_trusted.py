@@ -49,7 +49,7 @@ Tell = Callable[[str], None]
 
 @pytest.fixture(scope="module", name="trusted")
 def fixture_trusted(settings: Settings, tell: Tell) -> Iterator[Lives]:
-    with Lives("trusted", settings, tell, TRUSTED) as session:
+    with Lives("trusted", settings, tell, TRUSTED.with_one_cpu()) as session:
         yield session
 
 
@@ -151,7 +151,8 @@ def test_a_checkpoint_changes_nothing(trusted: Lives) -> None:
 
 def test_there_and_back(trusted: Lives, settings: Settings, tell: Tell) -> None:
     """Where Xen's clock is more than a day ahead, and the TSC another one."""
-    with Lives("trusted-old", settings, tell, TRUSTED.older()) as old:
+    spec = TRUSTED.older().with_one_cpu()
+    with Lives("trusted-old", settings, tell, spec) as old:
         life = trusted.of(TOUR, Tour((old.host(), trusted.host())))
     report = life.report
     problems = [

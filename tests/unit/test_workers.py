@@ -112,7 +112,7 @@ def test_groups() -> None:
         assert (TOP / "tests" / name).exists(), name
     nodeid = "tests/boot/test_jump.py::test_a_jump_is_noticed[5-s-forward]"
     assert group_of(nodeid) == group_of("tests/boot/test_sleep.py::test_x")
-    assert group_of("tests/boot/test_s3.py::test_x") == "tests/boot/test_s3.py"
+    assert group_of("tests/boot/test_kit.py::test_x") == "tests/boot/test_kit.py"
 
 
 def test_who_compiles_makes_nobody_wait() -> None:

@@ -48,13 +48,25 @@ static bool read_accounts(int cpu, __s64 seen[ACCOUNTS])
 	return true;
 }
 
-/* CLOCK_BOOTTIME goes on while the guest sleeps, and so do the accounts */
+static void open_accounts(int cpu, __s64 seen[ACCOUNTS])
+{
+	if (!read_accounts(cpu, seen))
+		die("/proc/stat has no vCPU %d", cpu);
+}
+
+/*
+ * On that vCPU.  CLOCK_BOOTTIME goes on while the guest sleeps, and so do the accounts.
+ * What was stolen from a vCPU that was idle is counted at its next tick.
+ */
 void accounts_open(struct accounts *a, int cpu)
 {
 	a->cpu = cpu;
+	open_accounts(cpu, a->last);
+	do
+		open_accounts(cpu, a->first);
+	while (a->first[ACCOUNT_TOTAL] == a->last[ACCOUNT_TOTAL]);
 	a->opened = read_clock(CLOCK_BOOTTIME);
-	if (!read_accounts(cpu, a->first))
-		die("/proc/stat has no vCPU %d", cpu);
+	open_accounts(cpu, a->first);
 	memcpy(a->last, a->first, sizeof(a->last));
 }
 
