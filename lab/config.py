@@ -111,7 +111,7 @@ class HostSpec:
         return replace(self, tsc_reliable=False, itsc=False)
 
     def with_one_cpu(self) -> HostSpec:
-        """The same host, where vCPUs take turns; its PV guests take half as long."""
+        """The same host, where vCPUs take turns; see Documentation/lab/inside.rst."""
         return replace(self, cpus=1)
 
     def older(self) -> HostSpec:

@@ -196,7 +196,7 @@ def older(settings: Settings, tell: Callable[[str], None]) -> Iterator[Lives]:
 
 @pytest.fixture(scope="session")
 def one_cpu(settings: Settings, tell: Callable[[str], None]) -> Iterator[Lives]:
-    """The same for guests that show all they have to on one CPU, beside others."""
+    """The host of session with one CPU, for guests that show all they have to there."""
     spec = HOSTS["untrusted"].with_one_cpu()
     with Lives("one-cpu", settings, tell, spec) as session:
         yield session

@@ -97,7 +97,7 @@ class Guest:
         return not self.host.order(f"domctl alive {self.domid}")[0]
 
     def _ended(self) -> bool:
-        """Asks xl only after some domain, perhaps this one, has ended."""
+        """Asks Xen only after some domain, perhaps this one, has ended."""
         if self.host.gone == self._gone:
             return False
         self._gone = self.host.gone

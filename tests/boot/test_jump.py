@@ -24,8 +24,7 @@ from tests.tree import repeat_test
 SECOND = 1_000_000_000
 JUMPS = {
     "15-s-back": Jump(-15 * SECOND),
-    # The kernel can report a soft lockup after 20 s, as it does after a pause.  To
-    # find the guest outside of its kernel takes the lab some of them.
+    # The kernel can report a soft lockup after 20 s, as it does after a pause
     "5-s-forward": Jump(5 * SECOND),
     # Further than sched_clock follows before timekeeping does
     "15-s-forward": Jump(15 * SECOND),

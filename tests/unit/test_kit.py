@@ -103,6 +103,7 @@ REFUSALS: dict[str, tuple[Setup, str, str]] = {
     "not-writable": (not_writable, "", "/work cannot be made"),
     "kind": (no_hvm, "-k arm", "there is no kind of guests 'arm'"),
     "mode": (no_hvm, "-m fast", "there is no tsc_mode 'fast'"),
+    "no-kind": (no_hvm, '-k ""', "there is no kind of guests 'none'"),
     "no-mode": (no_hvm, '-m ""', "there is no tsc_mode 'none'"),
     **{
         f"patience-{text}": (no_hvm, f"-p {text}", f"waited for '{text}' seconds")

@@ -128,10 +128,9 @@ def test_who_compiles_makes_nobody_wait() -> None:
     assert rank_of(f"tests/{LOOKS_AT_TREES}::test_x") == ranks[2]
 
 
-# scripts/ has only this one
-SCRIPT = """\
-#!/bin/bash
-trap 'trap - INT; echo interrupted; exit 130' INT TERM HUP
+# As those of scripts/ are
+SCRIPT = f"""\
+. {TOP}/scripts/common.sh
 make -f - <<< 'all: ; @echo $$PPID; sleep 1000'
 """
 RUN_IT = """
@@ -149,7 +148,7 @@ def test_a_script_ends_with_its_command(tmp_path: Path) -> None:
     """And the make that it runs, which nobody else tells of a SIGTERM."""
     script = tmp_path / "scripts" / "slow"
     script.parent.mkdir()
-    script.write_text(SCRIPT)
+    script.write_text(f"#!/bin/bash\n{SCRIPT}")
     script.chmod(0o755)
     with subprocess.Popen(
         [sys.executable, "-c", RUN_IT, tmp_path],
@@ -162,6 +161,8 @@ def test_a_script_ends_with_its_command(tmp_path: Path) -> None:
         inner = int(process.stdout.readline())
         process.terminate()
         said, _ = process.communicate(timeout=60)
-    assert "interrupted\n" in said and "Nothing is left running." in said, said
+    assert (
+        "slow: interrupted; run it again" in said and "Nothing is left running." in said
+    ), said
     with pytest.raises(ProcessLookupError):
         os.kill(inner, 0)
