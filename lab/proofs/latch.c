@@ -16,7 +16,7 @@
 #define latch	xen_sched_clock_latch
 
 /* Who does something in hook() */
-static enum { ALONE, READ, WRITTEN, INTERRUPTED, PVCLOCK_ONLY } proof;
+static enum { ALONE, READ, WRITTEN, INTERRUPTED, PVCLOCK_ONLY, UNSTEADY } proof;
 
 /* What the clock says in a state, by the clocks as they were read last */
 static struct xen_tsc_sample clocks;
@@ -124,7 +124,18 @@ static u64 rdtsc(void)
 static u64 pvclock(void)
 {
 	read_clock();
-	return clocks.pvclock;
+	return proof == UNSTEADY ? nondet_u16() : clocks.pvclock;
+}
+
+static u64 pvclock_latest(void)
+{
+	u64 now = pvclock();
+
+	if (proof == UNSTEADY && now < latest)
+		return latest;
+
+	latest = now;
+	return now;
 }
 
 static unsigned int raw_read_seqcount_latch(const seqcount_latch_t *s)
@@ -252,4 +263,52 @@ void latch_pvclock(void)
 	proof = PVCLOCK_ONLY;
 	xen_sched_clock_set(source, &clocks, clock_says);
 	store_hook();
+}
+
+/*
+ * The pvclock may go backwards at any time here, as it does if Xen moves the vCPU to a CPU
+ * whose clock is behind, but sched_clock does not: when it starts and changes to the TSC
+ * (latch_start), and when it changes back or the guest is resumed, where both clocks may
+ * be others (latch_leave). The TSC stands still, as the product of it and its factor is
+ * any function of the two, and the pvclock has 16 bits, as more take the solver minutes.
+ */
+void latch_start(void)
+{
+	u64 said;
+
+	proof = UNSTEADY;
+	tsc_khz = nondet_u32();
+	assume(tsc_khz);
+
+	xen_sched_clock_init();
+	said = xen_sched_clock_pvclock();
+	claim((s64)said >= 0);
+
+	xen_sched_clock_use_tsc();
+	claim((s64)(xen_sched_clock() - said) >= 0);
+}
+
+void latch_leave(void)
+{
+	struct xen_tsc_sample now;
+	u64 said;
+
+	proof = UNSTEADY;
+	latest = nondet_u16();
+	clocks.tsc = nondet_u64();
+	any_state(0);
+	latch.data[1] = state;
+	xen_sched_clock_source = state.source;
+	assume(state.source != XEN_SCHED_CLOCK_FROZEN);
+
+	said = xen_sched_clock();
+	if (any_bool()) {
+		xen_tsc_read_sample(&now);
+		xen_sched_clock_use_pvclock(&now, said);
+	} else {
+		xen_sched_clock_suspend();
+		clocks.tsc = nondet_u64();
+		xen_sched_clock_resume();
+	}
+	claim((s64)(xen_sched_clock() - said) >= 0);
 }

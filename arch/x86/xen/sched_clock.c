@@ -9,6 +9,7 @@
 #define pr_fmt(fmt) "xen: sched_clock: " fmt
 
 #include <linux/cache.h>
+#include <linux/minmax.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/seqlock.h>
@@ -163,10 +164,17 @@ static void xen_sched_clock_set(enum xen_sched_clock_source source,
 				const struct xen_tsc_sample *now, u64 value)
 {
 	struct xen_sched_clock_data data = xen_sched_clock_latch.data[0];
+	u64 latest;
 
 	if (source == XEN_SCHED_CLOCK_TSC)
 		data.mult = xen_tsc_mult(tsc_khz);
 	xen_sched_clock_continue(&data, source, now, value);
+	if (source == XEN_SCHED_CLOCK_PVCLOCK) {
+		/* From here on no CPU returns less, but this one may by now be behind @now */
+		latest = pvclock_clocksource_read_nowd(&__this_cpu_read(xen_vcpu)->time);
+		if ((s64)(latest - now->pvclock) < 0)
+			data.offset += latest - now->pvclock;
+	}
 
 	raw_write_seqcount_latch(&xen_sched_clock_latch.seq);
 	xen_sched_clock_latch.data[0] = data;
@@ -224,14 +232,20 @@ void __init xen_sched_clock_use_tsc(void)
 {
 	struct xen_tsc_sample now;
 	unsigned long flags;
+	u64 value;
+
+	/* Until the source changes this reads the pvclock, too */
+	paravirt_set_sched_clock(xen_sched_clock);
 
 	local_irq_save(flags);
+	value = xen_sched_clock();
 	xen_tsc_read_sample(&now);
+	/* The pvclock may have returned more than it says now */
+	value = max_t(s64, value, xen_sched_clock_at(&now));
 	xen_sched_clock_source = XEN_SCHED_CLOCK_TSC;
-	xen_sched_clock_set(XEN_SCHED_CLOCK_TSC, &now, xen_sched_clock_at(&now));
+	xen_sched_clock_set(XEN_SCHED_CLOCK_TSC, &now, value);
 	local_irq_restore(flags);
 
-	paravirt_set_sched_clock(xen_sched_clock);
 	pr_info("using the TSC\n");
 }
 
@@ -285,8 +299,6 @@ void xen_sched_clock_resume(void)
 	/* The latest value that the pvclock returned may be another host's */
 	pvclock_resume();
 	xen_tsc_read_sample(&now);
-	/* A CPU whose pvclock is behind must not return less from here on */
-	pvclock_clocksource_read_nowd(&__this_cpu_read(xen_vcpu)->time);
 	value = xen_sched_clock_at(&now);
 	xen_sched_clock_set(xen_sched_clock_source, &now, value);
 

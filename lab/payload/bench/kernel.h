@@ -30,6 +30,9 @@ typedef unsigned long ulong;
 	(*(volatile typeof(variable) *)&(variable) = (value))
 #define EXPORT_SYMBOL_GPL(symbol)
 
+/* Of include/linux/minmax.h */
+#define max_t(type, a, b)	((type)(a) > (type)(b) ? (type)(a) : (type)(b))
+
 /* The CPU keeps loads in order, and stores */
 #define rmb()			barrier()
 #define smp_rmb()		barrier()
