@@ -165,7 +165,7 @@ static DECLARE_WORK(xen_tsc_work, xen_tsc_work_fn);
  * @reason: shown to users
  * @skew: how far the TSC is off (ns), 0 if that is not the reason
  *
- * When it returns sched_clock reads the pvclock, even if another CPU was first.
+ * When it returns sched_clock has left the TSC, even if another CPU was first.
  *
  * Context: interrupts off, in stop_machine(), a system suspend or the timer interrupt.
  * Takes a lock.
