@@ -131,7 +131,7 @@ def test_who_compiles_makes_nobody_wait() -> None:
 # As those of scripts/ are
 SCRIPT = f"""\
 . {TOP}/scripts/common.sh
-make -f - <<< 'all: ; @echo $$PPID; sleep 1000'
+make --no-print-directory -f - <<< 'all: ; @echo $$PPID; sleep 1000'
 """
 RUN_IT = """
 import sys
