@@ -44,10 +44,8 @@
 #include <asm/current.h>
 #include <asm/msr.h>
 #include <asm/tsc.h>
-#include <asm/xen/hypercall.h>
 #include <asm/xen/hypervisor.h>
 
-#include <xen/interface/vcpu.h>
 #include <xen/interface/xen.h>
 #include <xen/xen.h>
 #include <xen/xen-ops.h>
@@ -57,6 +55,7 @@
 #include "sched_clock.h"
 #include "tsc.h"
 #include "tsc_skew.h"
+#include "xen-ops.h"
 
 /*
  * How old the reference can get. A younger one follows the drift of the two clocks
@@ -450,15 +449,13 @@ void xen_tsc_watchdog_reset(void)
 static void xen_tsc_repair(const struct xen_tsc_sample *reference,
 			   const struct xen_tsc_sample *now)
 {
-	struct vcpu_register_time_memory_area none = { };
 	s64 elapsed = now->pvclock - reference->pvclock;
 	u64 tsc = reference->tsc + div_s64(elapsed * tsc_khz, NSEC_PER_MSEC);
 
 	tsc_verify_tsc_adjust(true);
 	wrmsr(MSR_IA32_TSC, (u32)tsc, tsc >> 32);
-	/* The pvclock has to follow the TSC at once: have Xen compute it anew */
-	HYPERVISOR_vcpu_op(VCPUOP_register_vcpu_time_memory_area,
-			   xen_vcpu_nr(smp_processor_id()), &none);
+	/* The pvclock has to follow the TSC at once */
+	xen_refresh_vcpu_time();
 }
 
 /**

@@ -2,18 +2,24 @@
 /* KUnit tests for the sources and the offset of sched_clock */
 #include <kunit/test.h>
 
+#include <linux/bits.h>
 #include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/math64.h>
+#include <linux/percpu.h>
 #include <linux/sched/clock.h>
 #include <linux/stop_machine.h>
 #include <linux/string.h>
 #include <linux/time64.h>
 
+#include <asm/pvclock.h>
+#include <asm/tsc.h>
 #include <asm/x86_init.h>
+#include <asm/xen/hypervisor.h>
 
-#include <xen/xen.h>
+#include <xen/interface/xen.h>
+#include <xen/xen-ops.h>
 
 #include "../sched_clock.h"
 
@@ -240,10 +246,12 @@ static void test_never_goes_backwards(struct kunit *test)
 /* What the hooks of x86_platform did to the real clock */
 struct hooks_seen {
 	u64 before, frozen, still_frozen, resumed, later;
+	u64 stale, fresh;
 };
 
 static int call_hooks(void *data)
 {
+	struct pvclock_vcpu_time_info *time = &__this_cpu_read(xen_vcpu)->time;
 	struct hooks_seen *seen = data;
 
 	seen->before = sched_clock();
@@ -251,7 +259,11 @@ static int call_hooks(void *data)
 	seen->frozen = sched_clock();
 	mdelay(1);
 	seen->still_frozen = sched_clock();
+	/* As in an image: what Xen wrote for another domain */
+	time->tsc_timestamp += BIT_ULL(42);
+	seen->stale = time->tsc_timestamp;
 	x86_platform.restore_sched_clock_state();
+	seen->fresh = time->tsc_timestamp;
 	seen->resumed = sched_clock();
 	mdelay(1);
 	seen->later = sched_clock();
@@ -264,12 +276,13 @@ static void test_hooks(struct kunit *test)
 {
 	struct hooks_seen seen;
 
-	if (!xen_domain())
+	if (x86_platform.save_sched_clock_state == tsc_save_sched_clock_state)
 		kunit_skip(test, "sched_clock is not Xen's");
 
 	KUNIT_ASSERT_EQ(test, 0, stop_machine(call_hooks, &seen, NULL));
 	KUNIT_EXPECT_GE(test, seen.frozen, seen.before);
 	KUNIT_EXPECT_EQ(test, seen.still_frozen, seen.frozen);
+	KUNIT_EXPECT_NE(test, seen.fresh, seen.stale);
 	KUNIT_EXPECT_GE(test, seen.resumed, seen.frozen);
 	KUNIT_EXPECT_GT(test, seen.later, seen.resumed);
 }
