@@ -94,7 +94,7 @@ def qemu_command(
         *("-kernel", str(images.xen)),
         "-append",
         "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all "
-        f"dom0_mem={spec.memory // 2}M dom0_max_vcpus=2 sched=credit"
+        f"dom0_mem={spec.memory // 2}M dom0_max_vcpus=2 sched=credit bootscrub=false"
         + " dom0=pvh" * spec.pvh_dom0,
         *("-initrd", modules),
         *("-serial", "file:console.log", "-serial", "stdio"),
