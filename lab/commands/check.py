@@ -15,10 +15,10 @@ from lab.images.kernel import UNAVAILABLE, build, build_probes, kernels
 from lab.images.kernel import meanwhile, script
 
 ACCEPTED = (0, UNAVAILABLE)
-# Each keeps up to five hosts at a time, which take 1.3 to 2.4 GiB, and for some minutes
+# Each keeps up to five hosts at a time, which take 0.5 to 1.3 GiB, and for some minutes
 # the one with Debian's guest, which takes 3
 JOBS = 2
-MEMORY_OF_A_JOB = 7 << 30
+MEMORY_OF_A_JOB = 6 << 30
 
 
 def default_jobs() -> int:
