@@ -228,7 +228,7 @@ static DECLARE_DELAYED_WORK(xen_tsc_settle_work, xen_tsc_settle);
 static int __init xen_tsc_check_clocksource(void)
 {
 	if (xen_clocksource_is_used() && !check_tsc_unstable() &&
-	    (xen_tsc_named || xen_clocksource_yields()))
+	    !tsc_clocksource_reliable && (xen_tsc_named || xen_clocksource_yields()))
 		schedule_delayed_work(&xen_tsc_settle_work, 10 * HZ);
 	else
 		xen_tsc_settle(NULL);
