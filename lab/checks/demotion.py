@@ -13,7 +13,8 @@ from lab.guest.report import STILL, Report
 LATE_NS = 5_000_000_000
 TICK_SECONDS = 2.0
 # A busy machine takes a second from the last record before a suspend to the first after
-# it. A clock that counts the suspend jumps by 6 s, one of the other host by its age.
+# it. A clock that counts a save and a restore jumps by 6 s and more, one that takes the
+# other host's by the difference of their ages. A live migration is too short to tell.
 MOVE_USEC = 3_000_000
 # What the core says after the kernel has demoted the TSC
 CORE_MARKS = "tsc: Marking TSC unstable due to Xen guest demotion"

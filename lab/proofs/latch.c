@@ -131,10 +131,10 @@ static u64 pvclock_latest(void)
 {
 	u64 now = pvclock();
 
-	if (proof == UNSTEADY && now < latest)
-		return latest;
+	if (proof == UNSTEADY && now < returned)
+		return returned;
 
-	latest = now;
+	returned = now;
 	return now;
 }
 
@@ -294,7 +294,7 @@ void latch_leave(void)
 	u64 said;
 
 	proof = UNSTEADY;
-	latest = nondet_u16();
+	returned = nondet_u16();
 	clocks.tsc = nondet_u64();
 	any_state(0);
 	latch.data[1] = state;

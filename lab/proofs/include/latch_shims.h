@@ -54,14 +54,14 @@ static u32 tsc_khz;
 static u64 rdtsc(void);
 static u64 pvclock(void);
 static u64 pvclock_latest(void);
-static u64 latest;
+static u64 returned;
 
 #define rdtsc_ordered()				rdtsc()
 #define pvclock_clocksource_read_nowd(info)	pvclock_latest()
 #define __pvclock_read_cycles(info, tsc)	pvclock()
 #define pvclock_read_begin(info)		((info)->version)
 #define pvclock_read_retry(info, seen)		((info)->version != (seen))
-#define pvclock_resume()			((void)(latest = 0))
+#define pvclock_resume()			((void)(returned = 0))
 #define paravirt_set_sched_clock(clock)		((void)0)
 
 #endif /* XEN_LATCH_SHIMS_H */
