@@ -24,6 +24,8 @@ UP = "'up'"
 FIRMWARE_QUIET_LIMIT = 200.0
 
 # The time in dom0, among what else an order prints
+# A link that takes some reads of a guest's image, and then nothing for five seconds
+LINK = "dd bs=64k count=16 2> /dev/null; sleep 5; cat"
 STAMP = "read -r now _ < /proc/uptime && echo at $now"
 
 
@@ -246,8 +248,12 @@ class Guest:
         return [float(at) for at in re.findall(r"^at ([\d.]+)$", text, re.MULTILINE)]
 
     def migrate(self) -> None:
-        """To this very machine, live."""
-        self._start(f"xl migrate -s '' {self.name} 'xl migrate-receive -e'")
+        """To this very machine, live, over a link that is down for a while.
+
+        Meanwhile the domain that receives it exists, and it still runs in the old one.
+        """
+        receive = f"{{ {LINK}; }} | xl migrate-receive -e"
+        self._start(f"xl migrate -s '' {self.name} '{receive}'")
         self._check_log()
         self._be_on(self.host, "--incoming")
 

@@ -12,7 +12,7 @@ from lab.base.kmsg import TRACED, Event, Record, Traced
 
 READINGS = 100
 CLOCKS = ("monotonic", "raw", "boottime")
-ACCOUNTS = ("stolen", "total")
+ACCOUNTS = ("stolen", "interrupt", "total")
 # The kernel's one line about its TSC: at boot, after a resume, and at a demotion
 TSC_LINE = re.compile(
     r"xen: TSC (?P<when>still |marked |)(?P<verdict>reliable|unverified|unstable): "

@@ -45,6 +45,7 @@ def test_recorded_sleep_is_right() -> None:
             "0.stolen 10000000 0\n",
             "stolen time goes back 10000000 ns",
         ),
+        ("0.interrupt 0 0", "0.interrupt 0 15000000000", "interrupt time of vCPU 0"),
         ("1.total 0 0\n", "1.total 10000000 0\n", "total time goes back 10000000 ns"),
         ("1.stolen 0 0\n", "1.stolen 0 600000000000\n", "runs 600000000000 ns ahead"),
     ],

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel counts of a vCPU's time, in all and as stolen.  Neither may go
- * back, and what is stolen not run ahead of the time that has passed: a kernel
- * whose steal clock went back once calls all time stolen, for ages.
+ * What the kernel counts of a vCPU's time: stolen, in interrupts, and in all.  None
+ * may go back, and between two looks no more may be stolen or go to interrupts than
+ * the time that has passed: such time is taken from the tasks, and the scheduler's
+ * clock may stand still for as long.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ static bool read_accounts(int cpu, __s64 seen[ACCOUNTS])
 	if (!read_stat(cpu, ticks))
 		return false;
 	seen[ACCOUNT_STOLEN] = ticks[STAT_STOLEN] * TICK_NS;
+	seen[ACCOUNT_INTERRUPTS] = (ticks[STAT_IRQ] + ticks[STAT_SOFTIRQ]) * TICK_NS;
 	seen[ACCOUNT_TOTAL] = 0;
 	for (i = 0; i < STATS; i++)
 		seen[ACCOUNT_TOTAL] += ticks[i] * TICK_NS;
@@ -72,19 +74,23 @@ void accounts_open(struct accounts *a, int cpu)
 
 void accounts_look(struct accounts *a)
 {
-	__s64 seen[ACCOUNTS], passed;
+	__s64 seen[ACCOUNTS], before, after;
 	unsigned int i;
 
+	/* The vCPU may be taken away here, or the guest be paused */
+	before = read_clock(CLOCK_BOOTTIME) - a->opened;
 	if (!read_accounts(a->cpu, seen))
 		return;
-	passed = read_clock(CLOCK_BOOTTIME) - a->opened;
+	after = read_clock(CLOCK_BOOTTIME) - a->opened;
 	for (i = 0; i < ACCOUNTS; i++) {
 		__s64 counted = seen[i] - a->first[i];
 
 		if (a->last[i] - seen[i] > a->back[i])
 			a->back[i] = a->last[i] - seen[i];
-		if (counted - passed > a->ahead[i])
-			a->ahead[i] = counted - passed;
+		if (counted - after - a->least[i] > a->ahead[i])
+			a->ahead[i] = counted - after - a->least[i];
+		if (counted - before < a->least[i])
+			a->least[i] = counted - before;
 		a->last[i] = seen[i];
 	}
 }
@@ -93,6 +99,7 @@ void accounts_report(const struct accounts *a)
 {
 	static const char * const names[ACCOUNTS] = {
 		[ACCOUNT_STOLEN] = "stolen",
+		[ACCOUNT_INTERRUPTS] = "interrupt",
 		[ACCOUNT_TOTAL] = "total",
 	};
 	unsigned int i;

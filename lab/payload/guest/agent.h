@@ -70,6 +70,7 @@ void readers_report(void);
 /* accounts.c: what the kernel counts of a vCPU's time, in ns */
 enum {
 	ACCOUNT_STOLEN,
+	ACCOUNT_INTERRUPTS,
 	ACCOUNT_TOTAL,
 	ACCOUNTS,
 };
@@ -93,7 +94,8 @@ struct accounts {
 	__s64 first[ACCOUNTS];
 	__s64 last[ACCOUNTS];
 	__s64 back[ACCOUNTS];	/* how far it went backwards at most */
-	__s64 ahead[ACCOUNTS];	/* its biggest lead over the time that passed */
+	__s64 least[ACCOUNTS];	/* its smallest lead over the time that passed */
+	__s64 ahead[ACCOUNTS];	/* the biggest gain of that lead since */
 };
 
 void accounts_open(struct accounts *a, int cpu);
