@@ -21,7 +21,7 @@ from lab.commands import options
 from lab.images.kernel import build, build_probes, script
 
 HERE = TOP / "lab" / "mutants"
-HEADER = re.compile(r"^(Subject|Test|Kernel|Until): (.+)$", re.MULTILINE)
+HEADER = re.compile(r"^(Subject|Test|Kernel|Since|Until): (.+)$", re.MULTILINE)
 KERNELS: dict[str, list[str]] = {"plain": [], "probe": ["probe"]}
 FAILED = re.compile(r"^FAILED \S*::(\S+)", re.MULTILINE)
 # pytest's: some tests failed
@@ -35,14 +35,16 @@ class Mutant:
     # Arguments for pytest, the first of which names a file of tests
     test: list[str]
     kernel: list[str]
-    # The newest kernel in which it is the series that the error hits, if any
+    # The oldest kernel whose test sees it, and the newest that has what it changes, if any
+    since: str
     until: str
 
     def __str__(self) -> str:
         return self.name
 
     def fits(self, kernel: str) -> bool:
-        return not self.until or version(kernel) <= version(self.until)
+        first, last = (version(one or kernel) for one in (self.since, self.until))
+        return first <= version(kernel) <= last
 
 
 def read(path: Path) -> Mutant:
@@ -53,7 +55,8 @@ def read(path: Path) -> Mutant:
     words = shlex.split(fields["Test"])
     test = [f"tests/boot/test_{words[0]}.py", *words[1:]]
     kernel = KERNELS[fields["Kernel"]]
-    return Mutant(path.stem, fields["Subject"], test, kernel, fields.get("Until", ""))
+    since, until = (fields.get(name, "") for name in ("Since", "Until"))
+    return Mutant(path.stem, fields["Subject"], test, kernel, since, until)
 
 
 def mutants(kernel: str) -> list[Mutant]:

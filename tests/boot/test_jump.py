@@ -12,6 +12,7 @@ from lab.checks import (
     trace_events,
     demotion,
     kselftest,
+    suspend,
     sysfs,
 )
 from lab.config import GuestSpec
@@ -50,6 +51,7 @@ def check(case: GuestSpec, life: Life, problems: list[str]) -> None:
         *clocks.check_printk(report),
         *clocks.check_clocks(report, suspended=False),
         *clocks.check_trouble(report),
+        *suspend.check_accounts(report),
     ]
     if problems:
         repeat = repeat_test("jump", case)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,10 @@ def test_it_fits(mutant: Mutant) -> None:
 
 
 def test_only_those_of_the_kernel() -> None:
-    mutant = Mutant("x", "x", [], [], until="6.12")
-    assert mutant.fits("6.1") and mutant.fits("6.12") and not mutant.fits("7.3")
+    mutant = Mutant("x", "x", [], [], since="6.12", until="6.12")
+    assert [mutant.fits(kernel) for kernel in ("6.1", "6.12", "7.3")] == [0, 1, 0]
+    assert replace(mutant, since="").fits("6.1")
+    assert replace(mutant, until="").fits("7.3")
 
 
 def test_not_complete(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/time64.h>
+#include <linux/vtime.h>
 #include <linux/workqueue.h>
 
 #include <asm/current.h>
@@ -215,6 +216,13 @@ static void xen_tsc_kick(void)
 
 	if (!READ_ONCE(xen_tsc_leaving))
 		return;
+
+	/*
+	 * sched_clock may have jumped in this interrupt. Time in interrupts is no time of
+	 * tasks: CONFIG_IRQ_TIME_ACCOUNTING would have the scheduler's clock stand still
+	 * for as long, and its tasks keep this CPU. So the interrupt begins only now.
+	 */
+	account_hardirq_enter(current);
 
 	if (xen_clocksource_is_used() ||
 	    (s64)(xen_sched_clock() - xen_tsc_demoted_at) > XEN_TSC_KICK_NS) {
