@@ -17,14 +17,15 @@ from lab.images.kernel import meanwhile, script
 ACCEPTED = (0, UNAVAILABLE)
 # Each keeps up to five hosts at a time, which take 0.5 to 1.3 GiB, and for some minutes
 # the one with Debian's guest, which takes 3
-JOBS = 2
+JOBS = 3
 MEMORY_OF_A_JOB = 6 << 30
 
 
 def default_jobs() -> int:
     """As many as this machine has the CPUs and the memory for."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    fit = min(len(os.sched_getaffinity(0)), memory // MEMORY_OF_A_JOB)
+    # One more than CPUs, as each often waits for a guest
+    fit = min(len(os.sched_getaffinity(0)) + 1, memory // MEMORY_OF_A_JOB)
     return max(1, min(JOBS, fit))
 
 
@@ -50,7 +51,7 @@ def arguments(parser: options.Parser) -> None:
         default=default_jobs(),
         metavar="N",
         help="run the tests of directories in so many processes, each of which boots "
-        "hosts of its own and takes 7 GiB of memory (default: %(default)s here)",
+        "hosts of its own and takes 6 GiB of memory (default: %(default)s here)",
     )
     options.add_junit(parser)
     options.add_no_build(parser)
