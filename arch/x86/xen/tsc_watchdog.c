@@ -6,11 +6,11 @@
  * after S3 of the host, it can have another frequency after a migration, and it can differ
  * between vCPUs. So each vCPU compares it with the pvclock, and with what the
  * others found: when Xen's timer is programmed the pvclock is read anyway, and the
- * TSC with it. The end of the timer interrupt compares the two. So the watchdog
- * reads no clock of its own, which would trap where Xen emulates RDTSC. By then the
- * timers have used the TSC of this interrupt. So a resume, after which Xen may have
- * given vCPUs any TSC, is not left to it: each vCPU that was online looks before anything
- * reads a clock.
+ * TSC with it. The end of a timer interrupt compares what was read last. So the
+ * watchdog reads no clock of its own, which would trap where Xen emulates RDTSC. By
+ * then the timers have used the TSC of this interrupt. So a resume, after which Xen may
+ * have given vCPUs any TSC, is not left to it: each vCPU that was online looks before
+ * anything reads a clock.
  *
  * A TSC that fails is demoted, in this order:
  *
