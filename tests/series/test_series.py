@@ -17,6 +17,7 @@ from tests.tree import steps, tracked, tree_of
 # A brace, an #include, and the call of a function: what a hook is made of
 GLUE = re.compile(
     r"\W*(return( -?\w+)?|else|do|help|u64 \w+)?\W*|#include .*|[\w.]+\(\);|\* Context: any\."
+    r"|for_each_possible_cpu\(cpu\) {"
 )
 PARTS = ("fixes", "watchdog", "policy", "ptp")
 # Of this project's lab, and so none of the kernel's
