@@ -8,7 +8,13 @@ from pathlib import Path
 
 from lab.base.common import LabError
 from lab.config import GuestSpec
-from lab.host.errors import GUEST_DEAD, GuestDied, HostDied
+from lab.host.errors import (
+    GUEST_DEAD,
+    GuestDied,
+    HostDied,
+    NotCreated,
+    OrderFailed,
+)
 from lab.guest.xl_config import configure, stage
 from lab.guest.diagnose import XEN_ANSWERS, where_it_is
 from lab.base.log import Log
@@ -66,9 +72,11 @@ class Guest:
         self.host.guest_logs[self.name] = self.log
         self._ordered = ""
         options = " ".join(["-p"] * paused + ["-e"] * (not restarts))
-        self._start(
-            f"{self._staged.order} && xl create {options} /share/{self.name}.cfg"
-        )
+        order = f"{self._staged.order} && xl create {options} /share/{self.name}.cfg"
+        try:
+            self._start(order)
+        except OrderFailed as error:
+            raise NotCreated(str(error)) from error
 
     def _start(self, command: str) -> str:
         self._gone = self.host.gone

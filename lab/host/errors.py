@@ -26,6 +26,10 @@ class OrderFailed(RunError):
     """A command in dom0 failed; the machine may go on."""
 
 
+class NotCreated(OrderFailed):
+    """The guest never was there, so that nothing can be said of it."""
+
+
 class GuestDied(RunError):
     """This guest is lost, the machine may go on."""
 

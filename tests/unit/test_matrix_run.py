@@ -126,6 +126,25 @@ def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Kernel panic" in second.new.findings[ALIVE][0]
 
 
+def test_a_guest_that_is_not_created_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one without the series is not, is no gain of it."""
+    script = """echo ready
+    while read -r id rest; do
+        echo unable to add vif devices > commands/$id.out; echo done $id 3
+    done"""
+    images = stand_in(tmp_path, monkeypatch, script)
+    kernel = empty_kernel(tmp_path)
+    (tmp_path / "nothing").touch()
+    monkeypatch.setattr(cases, "make_images", lambda *_: images)
+    monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
+    with Sessions(Settings()) as hosts:
+        outcome = outcome_of(hosts, SAVE, SETTINGS)
+    assert outcome.result is Result.LOST and outcome.old is None
+    assert "unable to add vif" in outcome.reason
+
+
 VERDICT = re.compile("xen: TSC reliable: .*")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from lab.guest.session import Session, explain
 from lab.base.common import TOP, LabError, say, write_atomically
 from lab.guest.clock_trace import Course
-from lab.host.errors import HostDied, RunError
+from lab.host.errors import HostDied, NotCreated, RunError
 from lab.config import GuestSpec, Settings, XENS
 from lab.checks.all import Findings, check_guest, check_series
 from lab.checks.xen_clock import check_foresight
@@ -148,7 +148,7 @@ def side_of(
         life = session.run(case, lived)
         lives = [life, *scenario.others]
         findings = checked(cell, case, scenario, lives, old.reports if old else [])
-    except HostDied:
+    except (HostDied, NotCreated):
         raise
     except RunError as error:
         details = f"{error}\nRepeat with: {again}"
