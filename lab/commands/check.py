@@ -16,8 +16,8 @@ from lab.images.kernel import meanwhile, script
 
 ACCEPTED = (0, UNAVAILABLE)
 # Each keeps up to five hosts at a time, which take 0.5 to 1.3 GiB, and for some minutes
-# the one with Debian's guest, which takes 3. A third process on two CPUs saves no
-# time, as both are busy, and dom0 can stand still for half a minute.
+# the one with Debian's guest, which takes 3. A third process on two CPUs saves a
+# fifth of the time, but dom0 can then stand still for half a minute.
 JOBS = 2
 MEMORY_OF_A_JOB = 6 << 30
 

@@ -8,9 +8,8 @@
  * others found: when Xen's timer is programmed the pvclock is read anyway, and the
  * TSC with it. The end of a timer interrupt compares what was read last. So the
  * watchdog reads no clock of its own, which would trap where Xen emulates RDTSC. By
- * then the timers have used the TSC of this interrupt. So a resume, after which Xen may
- * have given vCPUs any TSC, is not left to it: each vCPU that was online looks before
- * anything reads a clock.
+ * then the timers have used the TSC of this interrupt. So a resume, which may give vCPUs
+ * any TSC, is not left to it: each looks before anything reads a clock.
  *
  * A TSC that fails is demoted, in this order:
  *
@@ -217,11 +216,7 @@ static void xen_tsc_kick(void)
 	if (!READ_ONCE(xen_tsc_leaving))
 		return;
 
-	/*
-	 * sched_clock may have jumped in this interrupt. Time in interrupts is no time of
-	 * tasks: CONFIG_IRQ_TIME_ACCOUNTING would have the scheduler's clock stand still
-	 * for as long, and its tasks keep this CPU. So the interrupt begins only now.
-	 */
+	/* Let the interrupt begin now: its time, with the jump, would stop the scheduler's clock */
 	account_hardirq_enter(current);
 
 	if (xen_clocksource_is_used() ||
