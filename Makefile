@@ -6,6 +6,7 @@
 VALUES = KERNEL:kernel XEN:xen HOST_TSC:host GUEST:guest TSC_MODE:tsc-mode \
 	 CMDLINE:cmdline PART:part KDIR:kdir SERIES:series SIGNOFF:signoff \
 	 TRAILERS:trailers CONFIG:config SET:set
+# Each of these is 1 or nothing
 FLAGS = V:verbose R:reverse
 
 # What was given on make's command line and is not empty, as NAME:option
@@ -19,6 +20,11 @@ unknown := $(filter-out $(foreach pair,$(VALUES) $(FLAGS),$(call name,$(pair))),
 	     $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name))))
 ifneq ($(strip $(unknown)),)
 $(error there is no variable $(strip $(unknown)), but there are $(foreach pair,$(VALUES) $(FLAGS),$(call name,$(pair))))
+endif
+
+wrong := $(foreach pair,$(call given,$(FLAGS)),$(if $(filter-out 1,$($(call name,$(pair)))),$(call name,$(pair))))
+ifneq ($(strip $(wrong)),)
+$(error $(strip $(wrong))= can be 1, or is left out)
 endif
 
 OPTIONS = $(foreach pair,$(call given,$(VALUES)),--$(call option,$(pair))=$(call quoted,$(pair))) \

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 from dataclasses import dataclass
 from typing import Callable
 
@@ -113,3 +114,7 @@ def main() -> int:
     common.verbose = args.verbose
     run: Callable[[argparse.Namespace], int] = args.main
     return common.run_main(lambda: run(args))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

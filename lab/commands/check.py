@@ -75,6 +75,8 @@ def build_kernels(kernel: str, *, every: bool) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    if args.list or args.no_build:
+        options.refuse(args, "builds kernels, which is not asked for", "all_kernels")
     command = [sys.executable, "-m", "pytest", *args.paths]
     command += ["-k", args.k] if args.k else []
     if args.list:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
-from lab.base.common import LAB, say
+from lab.base.common import LAB, TOP, say
 from lab.base.select import select
 from lab.config import DEFAULT_KERNEL, GUESTS, HOSTS, TSC_MODES, XENS, Settings
 from lab.images.kernel import kernels
@@ -69,13 +69,21 @@ def add_guest(parser: Parser) -> None:
     )
 
 
-def add_mutant(parser: Parser) -> None:
+def mutants() -> list[str]:
+    """The names of the errors in lab/mutants/."""
+    return sorted(path.stem for path in (TOP / "lab" / "mutants").glob("*.patch"))
+
+
+def add_mutant(
+    parser: Parser,
+    what: str = "boot the kernel with this error, which is built already",
+) -> None:
     parser.add_argument(
         "--mutant",
         default="",
+        choices=mutants(),
         metavar="NAME",
-        help="boot the kernel with this error, which is built already: "
-        "see xen-lab mutants",
+        help=f"{what}: see xen-lab mutants",
     )
 
 
@@ -133,6 +141,13 @@ def add_no_build(parser: Parser) -> None:
         help="install no packages, and take the kernels and the source in build/ as they "
         "are: scripts/kernel VERSION tree unpacks the latter",
     )
+
+
+def refuse(args: argparse.Namespace, why: str, *names: str) -> None:
+    """End if one of these options was given, as it has no effect here."""
+    for name in names:
+        if getattr(args, name) != args.parser.get_default(name):
+            args.parser.error(f"--{name.replace('_', '-')} {why}")
 
 
 def shard(text: str) -> tuple[int, int]:

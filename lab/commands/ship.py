@@ -12,6 +12,9 @@ from lab.commands import options
 from lab.config import DEFAULT_KERNEL
 from lab.images.kernel import UNAVAILABLE, build, kernels, script, status_of
 
+# As in scripts/series.sh
+PARTS = ("fixes", "watchdog", "policy", "ptp")
+
 
 def named(args: argparse.Namespace) -> list[str]:
     """The kernel, if somebody has named one, and the part."""
@@ -28,7 +31,7 @@ def add_version(parser: options.Parser, default: str) -> None:
 
 def add_part(parser: options.Parser, what: str) -> None:
     parser.add_argument(
-        "--part", metavar="PART", help=f"{what}: fixes, watchdog, policy or ptp"
+        "--part", choices=PARTS, help=f"{what}: one of %(choices)s", metavar="PART"
     )
 
 
@@ -62,9 +65,7 @@ def kernel_arguments(parser: options.Parser) -> None:
     parser.add_argument(
         "--checks", choices=["debug", "kasan"], help="have it check its locks or memory"
     )
-    parser.add_argument(
-        "--mutant", metavar="NAME", help="put an error into it: see xen-lab mutants"
-    )
+    options.add_mutant(parser, "put an error into it")
     parser.add_argument(
         "--all", action="store_true", help="build each kernel that the series is for"
     )
@@ -74,10 +75,14 @@ def kernel_arguments(parser: options.Parser) -> None:
 
 
 def kernel_main(args: argparse.Namespace) -> int:
+    what = ("part", "series", "probe", "checks", "mutant")
     if args.list:
+        options.refuse(args, "builds a kernel, and --list builds none", "all", *what)
         for kernel in kernels():
             say(kernel)
         return 0
+    if args.all:
+        options.refuse(args, "chooses one kernel, and --all builds each", "kernel")
     script("setup", "kernel")
     words = [args.series] if args.series else []
     words += [f"part={args.part}"] if args.part else []
@@ -131,6 +136,8 @@ def apply_arguments(parser: options.Parser) -> None:
 
 
 def apply_main(args: argparse.Namespace) -> int:
+    if args.reverse:
+        options.refuse(args, "is for patches to apply", "signoff", "trailers")
     set_signoff(args)
     reverse = ["-R"] if args.reverse else []
     return status_of("apply", *reverse, str(args.kdir.absolute()), *named(args))

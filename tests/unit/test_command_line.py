@@ -12,6 +12,7 @@ from lab.__main__ import COMMANDS, parser_of_all
 from lab.base.common import TOP, LabError
 from lab.base.select import select
 from lab.commands.options import settings_of
+from lab.commands.ship import PARTS
 from lab.config import GUESTS, HOSTS, XENS, Settings
 from tests.tree import KERNELS, run
 
@@ -50,6 +51,7 @@ def test_list(command: str) -> None:
         ("--host", HOSTS),
         ("--guest", GUESTS),
         ("--tsc-mode", ("default", "native")),
+        ("--mutant", ("no-hooks", "wrap")),
     ],
 )
 def test_a_wrong_value_names_the_right_ones(
@@ -71,6 +73,29 @@ def test_an_option_without_effect_does_not_exist(text: str) -> None:
     done = run("./xen-lab", *text.split())
     assert done.returncode == 2 and f"usage: xen-lab {command}" in done.stdout
     assert f"error: this command has no {option}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "option"),
+    [
+        ("bench --native --host trusted", "--host"),
+        ("kit --tsc-mode native", "--tsc-mode"),
+        ("check --list --all-kernels", "--all-kernels"),
+        ("kernel --list --part fixes", "--part"),
+        ("kernel --all --kernel 6.1", "--kernel"),
+        ("apply --kdir x -R --signoff y", "--signoff"),
+    ],
+)
+def test_an_option_without_effect_is_refused(text: str, option: str) -> None:
+    """Where others decide whether it has one."""
+    done = run("./xen-lab", *text.split())
+    assert done.returncode == 2 and f": error: {option} " in done.stdout
+
+
+def test_parts() -> None:
+    """They are those that the scripts know."""
+    text = (TOP / "scripts" / "series.sh").read_text()
+    assert f"\nparts=({' '.join(PARTS)})\n" in text
 
 
 @pytest.mark.parametrize("words", ["-k pv-save", "-k pv-package --no-build"])
@@ -107,6 +132,11 @@ def test_settings() -> None:
 def test_variables_of_make(words: list[str], options: str) -> None:
     last = make(*words).strip().rpartition("; ")[2]
     assert last.split() == f"./xen-lab {words[0]} {options}".split()
+
+
+@pytest.mark.parametrize("value", ["0", "yes"])
+def test_a_flag_of_make_that_is_not_1(value: str) -> None:
+    assert "R= can be 1, or is left out" in make("apply", "KDIR=x", f"R={value}")
 
 
 def test_variables_that_make_does_not_know() -> None:

@@ -27,6 +27,8 @@ def arguments(parser: options.Parser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    if args.native:
+        options.refuse(args, "is for what is booted", "xen", "host", "verbose")
     settings = options.settings_of(args)
     measure = native.measure if args.native else guests.measure
     print("\n".join(measure(settings)))

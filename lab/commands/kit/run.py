@@ -135,6 +135,9 @@ def attempt(
 
 
 def main(args: argparse.Namespace) -> int:
+    if not args.attempt:
+        needs_try = ("xen", "host", "guest", "tsc_mode", "dom0", "verbose")
+        options.refuse(args, "is for --try", *needs_try)
     settings = Settings(kernel=args.kernel)
     if not args.no_build:
         script("setup", SETUPS[args.dom0] if args.attempt else "kernel")
