@@ -55,6 +55,7 @@ void wait_evaluated(void);
 
 /* cost.c */
 void report_costs(void);
+void log_cost(void);
 
 /* readers.c: one thread on each vCPU that never stops reading the clocks */
 __s64 read_clock(clockid_t id);

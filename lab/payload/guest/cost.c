@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What one reading of a clock costs */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -99,6 +100,16 @@ static long stops(unsigned long n)
 		stops++;
 		ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
 	}
+}
+
+/* For those who want nothing else of the guest */
+void log_cost(void)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "agent: clock_gettime: %.1f ns\n", cost(by_libc));
+	log_line(line);
+	set_state("counted");
 }
 
 void report_costs(void)

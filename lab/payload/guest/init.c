@@ -283,11 +283,63 @@ static void finish(void)
 	set_state("done");
 }
 
-int main(void)
+static void carry_out(const char *phase)
 {
-	char phase[32] = "", name[32], when[32], peer[32];
+	char name[32], when[32], peer[32];
 	unsigned int number;
 	int usec;
+
+	if (!strcmp(phase, "measure"))
+		measure();
+	else if (sscanf(phase, "tick %u", &number) == 1)
+		run_ticks(number);
+	else if (sscanf(phase, "rest %u", &number) == 1)
+		rest_for_ticks(number);
+	else if (sscanf(phase, "pause %u", &number) == 1)
+		pause_readers(number);
+	else if (sscanf(phase, "clocksource %31s", name) == 1)
+		choose(name);
+	else if (sscanf(phase, "online %u", &number) == 1)
+		wait_online(number);
+	else if (sscanf(phase, "connect %31s %31s %u", name, peer, &number) == 3)
+		connect_to(name, peer, number);
+	else if (sscanf(phase, "spin %u", &number) == 1)
+		spin_for(number);
+	else if (sscanf(phase, "trace %31s", name) == 1)
+		trace(name);
+	else if (sscanf(phase, "tsc %u %d", &number, &usec) == 2)
+		move(number, usec);
+	else if (sscanf(phase, "phc %u", &number) == 1)
+		phc_read(number);
+	else if (sscanf(phase, "reads %u", &number) == 1)
+		phc_pause(number);
+	else if (sscanf(phase, "rtc %u", &number) == 1)
+		rtc_read(number);
+	else if (sscanf(phase, "run %31s %31s", when, name) == 2)
+		run_batch(when, name);
+	else if (!strcmp(phase, "cost"))
+		log_cost();
+	else if (!strcmp(phase, "unstable"))
+		mark_unstable();
+	else if (!strcmp(phase, "send"))
+		send_early();
+	else if (!strcmp(phase, "watch"))
+		watch();
+	else if (!strcmp(phase, "functions"))
+		functions();
+	else if (!strcmp(phase, "hibernate"))
+		sleep_in_image();
+	else if (!strcmp(phase, "mark"))
+		mark();
+	else if (!strcmp(phase, "finish"))
+		finish();
+	else if (strcmp(phase, "off") && strcmp(phase, "reboot"))
+		die("no such phase: %s", phase);
+}
+
+int main(void)
+{
+	char phase[32] = "";
 
 	mount_or_die("proc", "/proc");
 	mount_or_die("sysfs", "/sys");
@@ -304,50 +356,7 @@ int main(void)
 
 	do {
 		next_phase(phase);
-		if (!strcmp(phase, "measure"))
-			measure();
-		else if (sscanf(phase, "tick %u", &number) == 1)
-			run_ticks(number);
-		else if (sscanf(phase, "rest %u", &number) == 1)
-			rest_for_ticks(number);
-		else if (sscanf(phase, "pause %u", &number) == 1)
-			pause_readers(number);
-		else if (sscanf(phase, "clocksource %31s", name) == 1)
-			choose(name);
-		else if (sscanf(phase, "online %u", &number) == 1)
-			wait_online(number);
-		else if (sscanf(phase, "connect %31s %31s %u", name, peer, &number) == 3)
-			connect_to(name, peer, number);
-		else if (sscanf(phase, "spin %u", &number) == 1)
-			spin_for(number);
-		else if (sscanf(phase, "trace %31s", name) == 1)
-			trace(name);
-		else if (sscanf(phase, "tsc %u %d", &number, &usec) == 2)
-			move(number, usec);
-		else if (sscanf(phase, "phc %u", &number) == 1)
-			phc_read(number);
-		else if (sscanf(phase, "reads %u", &number) == 1)
-			phc_pause(number);
-		else if (sscanf(phase, "rtc %u", &number) == 1)
-			rtc_read(number);
-		else if (sscanf(phase, "run %31s %31s", when, name) == 2)
-			run_batch(when, name);
-		else if (!strcmp(phase, "unstable"))
-			mark_unstable();
-		else if (!strcmp(phase, "send"))
-			send_early();
-		else if (!strcmp(phase, "watch"))
-			watch();
-		else if (!strcmp(phase, "functions"))
-			functions();
-		else if (!strcmp(phase, "hibernate"))
-			sleep_in_image();
-		else if (!strcmp(phase, "mark"))
-			mark();
-		else if (!strcmp(phase, "finish"))
-			finish();
-		else if (strcmp(phase, "off") && strcmp(phase, "reboot"))
-			die("no such phase: %s", phase);
+		carry_out(phase);
 	} while (strcmp(phase, "off") && strcmp(phase, "reboot"));
 
 	/* The guest may have a disk */
