@@ -11,6 +11,7 @@ import pytest
 
 from lab.__main__ import COMMANDS, parser_of_all
 from lab.base.common import TOP
+from lab.commands.check import JOBS, MEMORY_OF_A_JOB
 from lab.commands.matrix.table import CYCLES, cells
 from lab.host.rundir import RUNS_KEPT
 from tests.tree import TREE, make, run
@@ -286,7 +287,13 @@ def test_layers_of_the_lab() -> None:
 
 def test_numbers() -> None:
     """They come from the code."""
+    memory = MEMORY_OF_A_JOB >> 30
     for page, texts in {
+        TOP
+        / "CONTRIBUTING.rst": [
+            f"in up to {JOBS} processes,",
+            f"each {memory} GiB of memory",
+        ],
         INSIDE: [f"The last {RUNS_KEPT} runs are kept."],
         INSIDE.with_name("tests.rst"): [
             f"there are {len(cells())} of them",

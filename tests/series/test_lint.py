@@ -56,6 +56,12 @@ def test_sizes() -> None:
             if isinstance(node, ast.FunctionDef):
                 lines = (node.end_lineno or 0) - node.lineno + 1
                 assert lines <= 60, f"{name}: {node.name}() has {lines} lines"
+    for name in tracked("*.c"):
+        text = (TOP / name).read_text()
+        assert len(text.splitlines()) <= 500, name
+        for head, body in re.findall(r"^(\S.*)\n\{\n(.*?)^\}$", text, re.M | re.S):
+            lines = body.count("\n")
+            assert lines <= 60, f"{name}: {head} has {lines} lines"
 
 
 def test_codespell() -> None:
