@@ -3,10 +3,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lab.config import GuestSpec
 from lab.guest.scenario import Life, Scenario, save_and_restore
-from lab.guest.session import Session
+from lab.guest.session import Session, explain
 from lab.host.errors import RunError
+
+
+def fail_if(problems: list[str], case: GuestSpec, life: Life, repeat: str) -> None:
+    """Fail with all problems, the guest's log lines that matter, and the command."""
+    if problems:
+        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
 
 
 class Lives(Session):

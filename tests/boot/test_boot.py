@@ -9,9 +9,8 @@ from typing import Callable
 import pytest
 
 from lab.checks import clocks, policy, suspend
-from lab.guest.session import explain
 from tests.specs import DEFAULT_OFF, NONSENSE, PVH
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from lab.checks.network import check_connection
 from lab.checks.demotion import out_of_use
 from lab.checks.kselftest import check_selftest
@@ -30,9 +29,7 @@ def fixture_check(case: GuestSpec, life: Life, settings: Settings) -> Check:
     """Fails with all problems, the log lines that matter and how to repeat it."""
 
     def check(problems: list[str]) -> None:
-        if problems:
-            text = explain(case, life, problems, case.repeat(settings))
-            pytest.fail(text, pytrace=False)
+        fail_if(problems, case, life, case.repeat(settings))
 
     return check
 

@@ -10,8 +10,7 @@ import pytest
 
 from lab.checks import clocks, demotion, policy
 from lab.config import GuestSpec
-from lab.guest.session import explain
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from lab.checks.suspend import check_hibernation, jump
 from lab.guest.scenario import hibernate
 from lab.images.kernel import refuses_image
@@ -42,9 +41,7 @@ def test_the_clock_continues(session: Lives, case: GuestSpec) -> None:
     ]
     if case is TSC:
         problems += demotion.check_still_reliable(life.report, 1)
-    if problems:
-        repeat = repeat_test("hibernate", case)
-        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+    fail_if(problems, case, life, repeat_test("hibernate", case))
 
 
 def test_without_the_series_it_jumps(session: Lives) -> None:

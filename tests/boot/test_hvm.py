@@ -20,10 +20,9 @@ from lab.guest.scenario import (
     save_and_restore,
     tick,
 )
-from lab.guest.session import explain
 from lab.guest.suspend import idle
 from lab.host.host import Host
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from tests.tree import repeat_test
 
 DEFAULT = GuestSpec("hvm", kind="hvm")
@@ -76,9 +75,7 @@ def read_rtc(guest: Guest, number: int) -> hvm.RtcReading:
 
 
 def fail(case: GuestSpec, life: Life, problems: list[str]) -> None:
-    if problems:
-        repeat = repeat_test("hvm", case)
-        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+    fail_if(problems, case, life, repeat_test("hvm", case))
 
 
 @pytest.mark.parametrize("case", (DEFAULT, NATIVE), ids=str)

@@ -16,9 +16,8 @@ from lab.checks import (
     sysfs,
 )
 from lab.config import GuestSpec
-from lab.guest.session import explain
 from tests.boot.test_window import BELOW_ZERO_USEC
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from lab.guest.scenario import Choose, Jump, Life, Traced, Unstable
 from tests.tree import repeat_test
 
@@ -53,9 +52,7 @@ def check(case: GuestSpec, life: Life, problems: list[str]) -> None:
         *clocks.check_trouble(report),
         *suspend.check_accounts(report),
     ]
-    if problems:
-        repeat = repeat_test("jump", case)
-        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+    fail_if(problems, case, life, repeat_test("jump", case))
 
 
 @pytest.mark.parametrize("name", JUMPS)

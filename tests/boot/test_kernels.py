@@ -10,8 +10,7 @@ import pytest
 
 from lab.commands.boot import problems_with
 from lab.config import GuestSpec
-from lab.guest.session import explain
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from lab.checks.sysfs import check_sysfs
 from tests.tree import KERNEL, KERNELS, each_built
 
@@ -31,6 +30,4 @@ def test_another_kernel(session: Lives, case: GuestSpec) -> None:
     release = life.report.fact("before.linux")
     if not release.startswith(f"{case.linux}."):
         problems.append(f"this is Linux {release}")
-    if problems:
-        repeat = case.repeat(session.settings)
-        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+    fail_if(problems, case, life, case.repeat(session.settings))

@@ -12,8 +12,7 @@ import re
 import pytest
 
 from lab.config import GuestSpec
-from lab.guest.session import explain
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from lab.guest.scenario import Life, stay
 from tests.tree import repeat_test
 
@@ -54,9 +53,7 @@ def check(life: Life) -> list[str]:
 def test_time_continues(session: Lives, case: GuestSpec) -> None:
     life = session.of(case, stay)
     problems = check(life)
-    if problems:
-        repeat = repeat_test("nohz", case)
-        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+    fail_if(problems, case, life, repeat_test("nohz", case))
 
 
 @pytest.mark.parametrize("case", (STABLE, OLD), ids=str)

@@ -7,8 +7,7 @@ import pytest
 
 from lab.checks import clocks, demotion
 from lab.config import ORDER, GuestSpec
-from lab.guest.session import explain
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from lab.guest.scenario import Jump, Life, Skew, Traced, save_and_restore
 from tests.boot.test_window import check_frozen
 from tests.tree import KERNEL, repeat_test
@@ -25,9 +24,7 @@ MARKED = r"^xen: TSC marked unstable: TSC and pvclock moved apart by (-?\d+) ms$
 
 def check(case: GuestSpec, life: Life, problems: list[str]) -> None:
     problems += [*clocks.check_printk(life.report), *clocks.check_trouble(life.report)]
-    if problems:
-        repeat = repeat_test("parts", case)
-        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+    fail_if(problems, case, life, repeat_test("parts", case))
 
 
 def check_state(life: Life, clocksource: str, stable: str) -> list[str]:

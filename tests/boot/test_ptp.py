@@ -14,12 +14,11 @@ from lab.config import HOSTS, GuestSpec, Settings
 from lab.guest.guest import Guest
 from lab.guest.phc import INTERVAL, SECOND, Reading, read, set_forward
 from lab.guest.scenario import Scenario
-from lab.guest.session import explain
 from lab.guest.suspend import idle
 from lab.host.host import Host
 from lab.host.rundir import Run
 from lab.images.initramfs import make_images
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from tests.tree import repeat_test
 
 # By how many seconds dom0's clock is set forward
@@ -81,10 +80,7 @@ def test_a_guest_follows(one_cpu: Lives, case: GuestSpec) -> None:
     problems += check_testptp(life.report)
     problems += check_offsets(life.report, follow.readings)
     problems += clocks.check_trouble(life.report)
-    if problems:
-        pytest.fail(
-            explain(case, life, problems, repeat_test("ptp", case)), pytrace=False
-        )
+    fail_if(problems, case, life, repeat_test("ptp", case))
 
 
 def test_dom0_sets_it_again(settings: Settings) -> None:

@@ -14,9 +14,8 @@ from lab.checks import clocks, demotion
 from lab.config import GuestSpec, HOSTS, Settings
 from lab.guest.report import Report
 from lab.guest.scenario import Life, settle
-from lab.guest.session import explain
 from tests.boot.test_jump import MARKING
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from tests.tree import repeat_test
 
 # The core takes it when it is registered, or from Linux 7.3 on when its watchdog has
@@ -64,9 +63,7 @@ def check(case: GuestSpec, life: Life, clocksource: str, problems: list[str]) ->
         *clocks.check_clocks(report, suspended=False),
         *clocks.check_trouble(report),
     ]
-    if problems:
-        repeat = repeat_test("settle", case)
-        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+    fail_if(problems, case, life, repeat_test("settle", case))
 
 
 @pytest.mark.parametrize("case", (NAMED, LATE), ids=str)

@@ -12,8 +12,7 @@ from lab.checks import (
     sysfs,
 )
 from lab.config import GuestSpec
-from lab.guest.session import explain
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from lab.guest.scenario import RestoreApart, Skew, Traced
 from tests.tree import repeat_test
 
@@ -70,9 +69,7 @@ def test_a_skew_is_noticed(session: Lives, case: GuestSpec) -> None:
         *clocks.check_clocks(report, suspended=False),
         *clocks.check_trouble(report),
     ]
-    if problems:
-        repeat = repeat_test("skew", case)
-        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+    fail_if(problems, case, life, repeat_test("skew", case))
 
 
 def test_without_the_series_time_goes_backwards(session: Lives) -> None:
@@ -99,6 +96,4 @@ def test_a_restored_skew_moves_no_clock(session: Lives, case: GuestSpec) -> None
         *clocks.check_span(report, life.seconds),
         *clocks.check_trouble(report),
     ]
-    if problems:
-        repeat = repeat_test("skew", case)
-        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+    fail_if(problems, case, life, repeat_test("skew", case))

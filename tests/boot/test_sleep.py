@@ -8,8 +8,7 @@ from typing import Callable
 import pytest
 
 from lab.checks import suspend
-from lab.guest.session import explain
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from lab.config import GuestSpec, HOSTS
 from lab.checks.all import Slept, check_guest, check_series
 from lab.guest.scenario import Scenario, Life, checkpoint
@@ -46,9 +45,7 @@ def check(case: GuestSpec, life: Life, suspends: int, wakes: int) -> None:
 
 
 def fail(case: GuestSpec, life: Life, problems: list[str]) -> None:
-    if problems:
-        repeat = repeat_test("sleep", case)
-        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+    fail_if(problems, case, life, repeat_test("sleep", case))
 
 
 @pytest.mark.parametrize("case", STAYS, ids=str)

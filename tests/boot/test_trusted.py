@@ -11,8 +11,7 @@ from typing import Callable, Iterator
 import pytest
 
 from lab.checks import clocks, demotion, policy, suspend
-from lab.guest.session import explain
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from lab.config import GuestSpec, HOSTS
 from lab.checks.kselftest import check_selftest
 from lab.checks.consistency import check_story, check_wait, check_watch
@@ -60,9 +59,7 @@ def fixture_slow(settings: Settings, tell: Tell) -> Iterator[Host]:
 
 
 def check(case: GuestSpec, life: Life, problems: list[str]) -> None:
-    if problems:
-        repeat = repeat_test("trusted", case)
-        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+    fail_if(problems, case, life, repeat_test("trusted", case))
 
 
 @pytest.mark.parametrize("case", HERE, ids=str)

@@ -16,8 +16,7 @@ from lab.checks import (
     trace_events,
     demotion,
 )
-from lab.guest.session import explain
-from tests.lives import Lives
+from tests.lives import Lives, fail_if
 from lab.config import GuestSpec, HOSTS, ORDER
 from lab.guest.scenario import NMIS, Life, Move, Traced, interrupt, save_and_restore
 from lab.host.host import YOUNGER, Host
@@ -56,9 +55,7 @@ Tell = Callable[[str], None]
 
 
 def check(case: GuestSpec, life: Life, problems: list[str]) -> None:
-    if problems:
-        repeat = repeat_test("window", case)
-        pytest.fail(explain(case, life, problems, repeat), pytrace=False)
+    fail_if(problems, case, life, repeat_test("window", case))
 
 
 def in_window(life: Life) -> tuple[list[Record], list[Line]]:
