@@ -226,6 +226,8 @@ class GuestSpec:
     # The directory of a kernel that scripts/kernel has not built, and of its initrd
     installed: str = ""
     vcpus: int = 2
+    # Whether the TSC of a vCPU that does not run stops, and more: see xl.cfg(5)
+    timer_mode: str = ""
 
     def __str__(self) -> str:
         return self.name

@@ -114,4 +114,6 @@ def configure(host: Host, spec: GuestSpec, staged: Staged) -> None:
         config.append(VIF)
     if spec.tsc_mode:
         config.append(f'tsc_mode = "{spec.tsc_mode}"')
+    if spec.timer_mode:
+        config.append(f'timer_mode = "{spec.timer_mode}"')
     host.run.path(f"{spec.name}.cfg").write_text("\n".join(config) + "\n")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import pytest
@@ -29,6 +30,10 @@ DEFAULT = GuestSpec("hvm", kind="hvm")
 NATIVE = GuestSpec("hvm-native", "native", kind="hvm")
 OLD = GuestSpec("old-hvm", kind="hvm", patched=False)
 MOVED = GuestSpec("hvm-skew", cmdline="xen_tsc_reliable=on", kind="hvm")
+# The emulated TSC of a vCPU that does not run stops; xl ignores this for PVH guests
+DELAYED = GuestSpec("hvm-delayed", kind="hvm", timer_mode="delay_for_missed_ticks")
+APART = r"xen: TSC marked unstable: TSC and pvclock moved apart by -?\d+ ms"
+SWITCHED = re.compile(r"clocksource: Switched to clocksource (\S+)")
 ONCE = Slept(suspends=1, wakes=1)
 
 
@@ -96,6 +101,13 @@ def test_without_the_series(session: Lives) -> None:
     fail(OLD, life, problems_of(check_guest(OLD, life, ONCE)))
     assert not life.report.verdicts
     assert life.report.fact("after.clocksource") == "xen"
+
+
+def test_a_tsc_that_stops_is_noticed(session: Lives) -> None:
+    """While the guest boots, as each vCPU waits for the host's one CPU."""
+    log = "\n".join(session.log_of(DELAYED))
+    assert re.search(APART, log), log
+    assert SWITCHED.findall(log)[-1] == "xen", log
 
 
 def test_a_demoted_tsc_leaves_time_to_xen(session: Lives) -> None:
