@@ -202,6 +202,14 @@ def one_cpu(settings: Settings, tell: Callable[[str], None]) -> Iterator[Lives]:
         yield session
 
 
+@pytest.fixture(scope="session")
+def trusted(settings: Settings, tell: Callable[[str], None]) -> Iterator[Lives]:
+    """A host with one CPU whose TSC Xen trusts."""
+    spec = HOSTS["trusted"].with_one_cpu()
+    with Lives("trusted", settings, tell, spec) as session:
+        yield session
+
+
 @pytest.fixture(scope="session", params=PATCHED, ids=str)
 def case(request: pytest.FixtureRequest) -> GuestSpec:
     assert isinstance(request.param, GuestSpec)

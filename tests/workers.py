@@ -27,6 +27,7 @@ GROUPS = {
     "boot/test_sleep.py": "older",
     "boot/test_parts.py": "older",
     "boot/test_trusted.py": "trusted",
+    "boot/test_mainline.py": "trusted",
     # The same guests
     "boot/test_boot.py": "guests",
     "boot/test_gain.py": "guests",

@@ -13,23 +13,36 @@ import pytest
 
 from lab.config import GuestSpec
 from tests.lives import Lives
+from tests.tree import KERNEL
 
 SWITCHED = re.compile(r"clocksource: Switched to clocksource (\S+)")
 STABLE = re.compile(r"sched_clock: Marking (stable|unstable)")
 MARKED = re.compile(r"tsc: Marking TSC unstable due to (.*)")
 TSC, XEN = "tsc", "xen"
-# Of the series, by mode and command line; of mainline where it differs
+# Since Linux 6.3 mainline prefers an invariant TSC that is never emulated
+SAFE = XEN if KERNEL == "6.1" else TSC
+NATIVE, INVARIANT = "native", "native-invariant"
+OFF, ON = "xen_tsc_reliable=off", "xen_tsc_reliable=on"
+# By host, mode and command line: what the series decides, and what mainline does
 DECIDED = {
-    ("", ""): (TSC, XEN),
-    ("", "xen_tsc_reliable=off"): (XEN, XEN),
-    ("", "clocksource=tsc"): (TSC, TSC),
-    ("", "clocksource=xen"): (XEN, XEN),
-    ("", "tsc=unstable"): (XEN, XEN),
-    ("native", ""): (XEN, XEN),
-    ("native", "xen_tsc_reliable=off"): (XEN, XEN),
-    ("native", "xen_tsc_reliable=on"): (TSC, XEN),
-    ("native", "clocksource=tsc tsc=reliable"): (TSC, TSC),
-    ("native", "xen_tsc_reliable=off clocksource=tsc tsc=reliable"): (TSC, TSC),
+    ("untrusted", "", ""): (TSC, XEN),
+    ("untrusted", "", OFF): (XEN, XEN),
+    ("untrusted", "", ON): (TSC, XEN),
+    ("untrusted", "", "clocksource=tsc"): (TSC, TSC),
+    ("untrusted", "", "clocksource=xen"): (XEN, XEN),
+    ("untrusted", "", "tsc=unstable"): (XEN, XEN),
+    ("untrusted", "", "notsc"): (XEN, XEN),
+    ("untrusted", NATIVE, ""): (XEN, XEN),
+    ("untrusted", NATIVE, OFF): (XEN, XEN),
+    ("untrusted", NATIVE, ON): (TSC, XEN),
+    ("untrusted", NATIVE, "tsc=reliable"): (XEN, XEN),
+    ("untrusted", NATIVE, "clocksource=tsc tsc=reliable"): (TSC, TSC),
+    ("untrusted", NATIVE, f"{OFF} clocksource=tsc tsc=reliable"): (TSC, TSC),
+    ("trusted", "", ""): (TSC, XEN),
+    ("trusted", "", OFF): (XEN, XEN),
+    ("trusted", INVARIANT, ""): (TSC, SAFE),
+    ("trusted", INVARIANT, OFF): (SAFE, SAFE),
+    ("trusted", INVARIANT, "tsc=unstable"): (XEN, XEN),
 }
 
 
@@ -52,18 +65,28 @@ def decided(session: Lives, case: GuestSpec) -> Decision:
     )
 
 
-@pytest.mark.parametrize(("mode", "cmdline"), DECIDED, ids=lambda word: word or "-")
-def test_decisions(session: Lives, mode: str, cmdline: str) -> None:
-    number = list(DECIDED).index((mode, cmdline))
-    new = decided(session, GuestSpec(f"decide-{number}", mode, cmdline))
-    # Mainline has no such parameter: with and without, it is one guest
-    known = re.sub(r"xen_tsc_reliable=\S+ ?", "", cmdline)
-    name = f"old-decide-{list(DECIDED).index((mode, known))}"
-    old = decided(session, GuestSpec(name, mode, known, patched=False))
-    assert (new.clocksource, old.clocksource) == DECIDED[mode, cmdline], (new, old)
+def case_of(key: tuple[str, str, str], *, patched: bool) -> GuestSpec:
+    """Mainline has no parameter of ours: with and without, it is one guest."""
+    host, mode, cmdline = key
+    known = cmdline if patched else re.sub(r"xen_tsc_reliable=\S+ ?", "", cmdline)
+    name = f"decide-{list(DECIDED).index((host, mode, known))}"
+    return GuestSpec(
+        name if patched else f"old-{name}",
+        NATIVE if mode == INVARIANT else mode,
+        known,
+        patched=patched,
+        itsc=mode == INVARIANT,
+    )
+
+
+@pytest.mark.parametrize("key", DECIDED, ids=lambda key: "-".join(filter(None, key)))
+def test_decisions(session: Lives, trusted: Lives, key: tuple[str, str, str]) -> None:
+    lives = trusted if key[0] == "trusted" else session
+    new, old = (decided(lives, case_of(key, patched=p)) for p in (True, False))
+    assert (new.clocksource, old.clocksource) == DECIDED[key], (new, old)
     if old.clocksource == TSC:
         assert new.clocksource == TSC, "the series takes the TSC away"
-    if "=off" in cmdline:
+    if OFF in key[2]:
         assert new == old, "this is not what mainline does"
     elif new.clocksource == XEN:
         assert not new.stable, "sched_clock is stable on the xen clocksource"

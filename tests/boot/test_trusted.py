@@ -46,12 +46,6 @@ OLD_MOVED = GuestSpec("old-moved", "native", VENDORS, patched=False)
 Tell = Callable[[str], None]
 
 
-@pytest.fixture(scope="module", name="trusted")
-def fixture_trusted(settings: Settings, tell: Tell) -> Iterator[Lives]:
-    with Lives("trusted", settings, tell, TRUSTED.with_one_cpu()) as session:
-        yield session
-
-
 @pytest.fixture(scope="module", name="slow")
 def fixture_slow(settings: Settings, tell: Tell) -> Iterator[Host]:
     with Lives("1ghz", settings, tell, SLOW) as session:
