@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.base import unix_socket as sockets
+from lab.base import unix_socket
 from lab.checks import policy
-from lab.host import pins, xen_tsc, xen_uptime as uptime
+from lab.host import pins, xen_tsc, xen_uptime
 from lab.host.pins import better_than, idle_times, move_to_idle_cpu, pinned
 from lab.host.qemu_args import PATIENT, qemu_command
 from lab.base.common import TOP, LabError
@@ -242,7 +242,7 @@ class FakeStub(threading.Thread):
 def test_uptime_moves_the_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uptime, "addresses", lambda symbols: AT)
+    monkeypatch.setattr(xen_uptime, "addresses", lambda symbols: AT)
     fake = FakeStub(tmp_path, MEMORY, "T05thread:01;")
     set_uptime(tmp_path, Path(), 600)
     assert fake.memory == MEMORY | {0x30 + TIME: 600_000_000_000}
@@ -266,8 +266,8 @@ def test_uptime_is_not_forced(
     stops: str,
     complaint: str,
 ) -> None:
-    monkeypatch.setattr(uptime, "addresses", lambda symbols: AT)
-    monkeypatch.setattr(uptime, "STOP_LIMIT", 0.5)
+    monkeypatch.setattr(xen_uptime, "addresses", lambda symbols: AT)
+    monkeypatch.setattr(xen_uptime, "STOP_LIMIT", 0.5)
     fake = FakeStub(tmp_path, memory, stops)
     with pytest.raises(LabError, match=complaint):
         set_uptime(tmp_path, Path(), 600)
@@ -275,14 +275,14 @@ def test_uptime_is_not_forced(
 
 
 def test_no_stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "ANSWER_LIMIT", 0.2)
+    monkeypatch.setattr(unix_socket, "ANSWER_LIMIT", 0.2)
     with pytest.raises(LabError, match="no answer from QEMU: .*gdb.sock"):
         Stub(tmp_path)
 
 
 def test_symbols_of_something_else() -> None:
     with pytest.raises(LabError, match=f"no symbol {STOP}"):
-        uptime.addresses(Path("/proc/self/exe").resolve())
+        xen_uptime.addresses(Path("/proc/self/exe").resolve())
 
 
 # The TSC of a running guest

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lab.config import GuestSpec
-from lab.guest import lifecycle as lifecycles
+from lab.guest import lifecycle
 from lab.guest.clock_trace import Course
 from lab.host.errors import OrderFailed
 from lab.guest.scenario import TICKS, Scenario, Steps, live
@@ -95,7 +95,7 @@ def test_neighbours_do_not_outlive_a_failure(monkeypatch: pytest.MonkeyPatch) ->
 def test_all_of_a_crowd_report(monkeypatch: pytest.MonkeyPatch) -> None:
     host = FakeHost()
     guests: list[Any] = [FakeGuest(name, host) for name in "abc"]
-    monkeypatch.setattr(lifecycles, "finish", lambda guest: ("outside", guest.name))
+    monkeypatch.setattr(lifecycle, "finish", lambda guest: ("outside", guest.name))
     crowd = Crowd(guests[1:])
     crowd.run(guests[0])
     reports: list[Any] = [life.report for life in crowd.others]

@@ -14,7 +14,7 @@ import pytest
 
 from lab.checks import all as checks
 from lab.commands.matrix import run as matrix_run
-from lab.guest import session as cases
+from lab.guest import session
 from lab.images import kernel as linux
 
 from lab.base.common import TOP, LabError
@@ -56,7 +56,7 @@ def test_a_xen_that_cannot_be_had_is_skipped(
         asked.append(xen.version)
         raise Unavailable("bullseye is not signed\n  more of it")
 
-    monkeypatch.setattr(cases, "make_images", unavailable)
+    monkeypatch.setattr(session, "make_images", unavailable)
     with Sessions(Settings()) as hosts:
         chosen = select("4.14 and pv-save", cells())
         outcomes = [outcome_of(hosts, cell, SETTINGS) for cell in chosen]
@@ -82,7 +82,7 @@ def test_what_a_kernel_cannot_do_is_skipped(
     def missing(*_: object) -> Images:
         raise LabError("there are no packages")
 
-    monkeypatch.setattr(cases, "make_images", missing)
+    monkeypatch.setattr(session, "make_images", missing)
     cell = select("4.17-untrusted-pvh-hibernate", cells())[0]
     with Sessions(Settings()) as hosts:
         outcome = outcome_of(hosts, cell, replace(SETTINGS, kernel="6.1"))
@@ -114,7 +114,7 @@ def test_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         echo 5 > commands/$id.out; echo done $id 0
     done"""
     images = stand_in(tmp_path, monkeypatch, script)
-    monkeypatch.setattr(cases, "make_images", lambda *_: images)
+    monkeypatch.setattr(session, "make_images", lambda *_: images)
     monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
     monkeypatch.setattr(matrix_run, "say", lambda text: None)
     with Sessions(Settings()) as hosts:
@@ -137,7 +137,7 @@ def test_a_guest_that_is_not_created_is_lost(
     images = stand_in(tmp_path, monkeypatch, script)
     kernel = empty_kernel(tmp_path)
     (tmp_path / "nothing").touch()
-    monkeypatch.setattr(cases, "make_images", lambda *_: images)
+    monkeypatch.setattr(session, "make_images", lambda *_: images)
     monkeypatch.setattr(Settings, "image", lambda self, **_: kernel)
     with Sessions(Settings()) as hosts:
         outcome = outcome_of(hosts, SAVE, SETTINGS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.commands.suites import build as suites_images
+from lab.commands.suites import build
 from lab.base.common import LAB, LabError
 from lab.config import XENS
 from lab.commands.suites.check import (
@@ -203,9 +203,9 @@ def test_packages_that_cannot_be_had(
     def unavailable(what: str, suite: str, packages: tuple[str, ...]) -> None:
         raise Unavailable(f"the packages of {what} could not be fetched from {suite}")
 
-    monkeypatch.setattr(suites_images, "Tree", unavailable)
-    monkeypatch.setattr(suites_images, "IMAGES", LAB / tmp_path.name)
+    monkeypatch.setattr(build, "Tree", unavailable)
+    monkeypatch.setattr(build, "IMAGES", LAB / tmp_path.name)
     chosen = select("pg_test_timing or vDSO", list(PROGRAMS))
-    archives, gone = suites_images.packaged(XENS["4.17"].suite, chosen)
+    archives, gone = build.packaged(XENS["4.17"].suite, chosen)
     assert not archives and set(gone) == {str(TIMING)}
     assert gone[str(TIMING)].endswith("postgresql could not be fetched from bookworm")

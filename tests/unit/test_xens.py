@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.host import xen_uptime as uptime
-from lab.images import initramfs as images, debian as packages
+from lab.host import xen_uptime
+from lab.images import initramfs, debian
 from lab.base.common import LabError
 from lab.config import XENS
 from lab.images.debian import Tree, Unavailable
@@ -39,7 +39,7 @@ def test_a_suite_that_is_gone(
     fake.write_text(f'#!/bin/sh\necho "I: updating\n{said}" >&2\nexit 25\n')
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(packages, "sources_list", lambda suite: [f"deb x {suite} main"])
+    monkeypatch.setattr(debian, "sources_list", lambda suite: [f"deb x {suite} main"])
     with pytest.raises(Unavailable) as raised:
         Tree("Xen 4.14", "bullseye", XENS["4.14"].packages)
     text = str(raised.value)
@@ -57,12 +57,12 @@ def test_no_xen_of_two_downloads(
     def full(*_: object) -> Tree:
         raise LabError("the disk is full")
 
-    monkeypatch.setattr(images, "Tree", full)
+    monkeypatch.setattr(initramfs, "Tree", full)
     with pytest.raises(LabError, match="full"):
-        images.make_hypervisor(XENS["4.17"], tmp_path)
+        initramfs.make_hypervisor(XENS["4.17"], tmp_path)
     assert not stamp.exists()
 
 
 def test_no_symbols_no_old_host(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="symbols of this Xen are not packaged"):
-        uptime.addresses(tmp_path / "xen-syms")
+        xen_uptime.addresses(tmp_path / "xen-syms")
