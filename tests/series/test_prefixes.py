@@ -11,7 +11,7 @@ import pytest
 from lab.base.common import BUILD
 from lab.images.kernel import git
 from lab.commands.bisect.build import Prefixes
-from tests.tree import KERNEL, TREE
+from tests.tree import KERNEL, TREE, make
 
 
 @pytest.mark.usefixtures("own_trees")
@@ -27,7 +27,10 @@ def test_every_prefix_builds() -> None:
         prefixes.build_base()
         wrong = {commit: prefixes.build(commit) for commit in prefixes.steps}
     finally:
+        # However it ends, others find the tree as scripts/kernel has left it
         git(TREE, "checkout", "-q", "--force", "series")
+        shutil.copy(BUILD / KERNEL / "config", TREE / ".config")
+        make("olddefconfig", "prepare", cwd=TREE)
     for commit, symbols in prefixes.lacking(BUILD / KERNEL / "System.map").items():
         wrong[commit] += [f"{symbol} is not there" for symbol in symbols]
     told = {prefixes.subject(commit): wrong[commit] for commit in prefixes.steps}
