@@ -16,16 +16,16 @@ from lab.images.kernel import meanwhile, script
 
 ACCEPTED = (0, UNAVAILABLE)
 # Each keeps up to five hosts at a time, which take 0.5 to 1.3 GiB, and for some minutes
-# the one with Debian's guest, which takes 3. Each waits for its machines now and then,
-# so a third one on two CPUs saves a fifth of the time.
-JOBS = 3
+# the one with Debian's guest, which takes 3. A third process on two CPUs saves some time
+# at best: guests become so slow that their kernels report soft lockups.
+JOBS = 2
 MEMORY_OF_A_JOB = 6 << 30
 
 
 def default_jobs() -> int:
     """As many as this machine has the CPUs and the memory for."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    fit = min(len(os.sched_getaffinity(0)) + 1, memory // MEMORY_OF_A_JOB)
+    fit = min(len(os.sched_getaffinity(0)), memory // MEMORY_OF_A_JOB)
     return max(1, min(JOBS, fit))
 
 

@@ -8,6 +8,7 @@ herd7 is found, litmus tests are checked against the kernel's memory model, too.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import re
 import resource
 import shutil
@@ -89,7 +90,12 @@ class Outcome:
     """What was found: what failed, if anything, and in how many seconds of CPU time."""
 
     failed: tuple[str, ...]
-    seconds: float
+    # None if it was found earlier, with the same input
+    seconds: float | None
+
+    @property
+    def cost(self) -> str:
+        return "as before" if self.seconds is None else f"{self.seconds:.1f} s"
 
 
 def proofs() -> list[Proof]:
@@ -180,10 +186,30 @@ def why_skipped(proof: Proof) -> str:
     return ""
 
 
+def digest(directory: Path, command: list[str]) -> str:
+    """Of all that a result depends on, cbmc itself included."""
+    found = hashlib.sha256("\0".join(command).encode())
+    root = unpack()
+    files = [root / "usr/bin/cbmc", *directory.rglob("*")]
+    files += [file for shims in INCLUDE for file in shims.rglob("*")]
+    for path in sorted(path for path in files if path.is_file()):
+        found.update(f"\0{path}\0".encode() + path.read_bytes())
+    return found.hexdigest()
+
+
 def check(proof: Proof, name: str, changes: tuple[Change, ...]) -> Outcome:
-    """Run cbmc. An end that is neither a proof nor a refutation is an error."""
-    command = command_of(proof, prepare(name, changes))
-    log = WORK / f"{name}.log"
+    """Run cbmc, unless it had the same input last time.
+
+    An end that is neither a proof nor a refutation is an error.
+    """
+    directory = prepare(name, changes)
+    command = command_of(proof, directory)
+    log, stamp = (WORK / f"{name}.{suffix}" for suffix in ("log", "input"))
+    # What the memory model consists of is not looked at
+    given = "" if proof.litmus else digest(directory, command)
+    if given and stamp.exists() and stamp.read_text() == given:
+        return Outcome(tuple(failures(log.read_text())), None)
+    stamp.unlink(missing_ok=True)
     start = children_seconds()
     with log.open("w") as file:
         ended = subprocess.run(
@@ -194,6 +220,7 @@ def check(proof: Proof, name: str, changes: tuple[Change, ...]) -> Outcome:
     if ended not in (PROVED, REFUTED) or not re.search(ENDING, said, re.M):
         limits = f"{seconds:.0f} s of {SECONDS}, {MEMORY >> 30} GiB of memory allowed"
         raise LabError(f"{name}: no result, status {ended} ({limits}), see {log}")
+    stamp.write_text(given)
     return Outcome(tuple(failures(said)), seconds)
 
 
@@ -227,7 +254,7 @@ def prove_or_raise(proof: Proof) -> bool:
     outcome = check(proof, proof.name, proof.replace)
     good = not outcome.failed
     word = "proved" if good else "REFUTED"
-    say(f"{word:8} {outcome.seconds:6.1f} s  {proof.name}: {proof.claim}")
+    say(f"{word:8} {outcome.cost:>9}  {proof.name}: {proof.claim}")
     for failed in outcome.failed:
         say(f"{'':20} {failed}")
     for number, mutant in enumerate(proof.mutants, 1):
@@ -242,7 +269,7 @@ def refute(proof: Proof, number: int, mutant: Change) -> bool:
     real = [text for text in outcome.failed if ".unwind." not in text]
     word = "refuted" if real else "MISSED"
     shown = real[0] if real else f"{mutant.file}: {mutant.old!r} to {mutant.new!r}"
-    say(f"{word:>10} {outcome.seconds:4.1f} s  mutant {number}: {shown}")
+    say(f"{word:>10} {outcome.cost:>9}  mutant {number}: {shown}")
     return bool(real)
 
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""vCPUs whose TSCs differ: one of a PVH guest's is moved, and the other is not."""
+"""vCPUs whose TSCs differ: one of a PVH guest's is moved, and the other is not.
+
+The TSC is native where Xen trusts that of the host.  What Xen restores wrongly is an
+emulated one; one that is emulated and moved has test_hvm.py.
+"""
 
 from __future__ import annotations
 
@@ -51,10 +55,10 @@ MOVES = {
 
 
 @pytest.mark.parametrize("case", MOVES, ids=str)
-def test_a_skew_is_noticed(session: Lives, case: GuestSpec) -> None:
+def test_a_skew_is_noticed(trusted: Lives, case: GuestSpec) -> None:
     """Either vCPU can be the one that notices it."""
     skew, (least, most) = MOVES[case]
-    life = session.of(case, Traced("-", skew))
+    life = trusted.of(case, Traced("-", skew))
     report = life.report
     numbers = "|".join(map(str, range(least, most + 1)))
     problems = [
@@ -72,9 +76,9 @@ def test_a_skew_is_noticed(session: Lives, case: GuestSpec) -> None:
     fail_if(problems, case, life, repeat_test("skew", case))
 
 
-def test_without_the_series_time_goes_backwards(session: Lives) -> None:
+def test_without_the_series_time_goes_backwards(trusted: Lives) -> None:
     """As vendors advise.  If this fails, the tests above show nothing."""
-    report = session.of(OLD, Skew(-20_000)).report
+    report = trusted.of(OLD, Skew(-20_000)).report
     assert report.fact("after.clocksource") == "tsc"
     assert report.worst_back("monotonic") > 0
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from lab.base.common import TOP
-from lab.commands.prove import HERE, Proof, prepare, proofs, prove, why_skipped
+from lab.commands.prove import WORK, HERE, Proof, check, prepare, proofs, prove
+from lab.commands.prove import why_skipped
 
 PROOFS = proofs()
 
@@ -48,3 +49,15 @@ def test_proof(proof: Proof) -> None:
     if reason := why_skipped(proof):
         pytest.skip(reason)
     assert prove(proof)
+
+
+def test_the_same_input_is_not_proved_twice() -> None:
+    """But whatever differs is."""
+    [proof] = [proof for proof in PROOFS if proof.name == "policy-frequency"]
+    name = f"{proof.name}.twice"
+    (WORK / f"{name}.input").unlink(missing_ok=True)
+    first, again = (check(proof, name, proof.replace) for _ in range(2))
+    assert (first.failed, again.failed) == ((), ())
+    assert first.seconds is not None and again.seconds is None
+    mutant = check(proof, name, (*proof.replace, proof.mutants[0]))
+    assert mutant.failed and mutant.seconds is not None

@@ -264,7 +264,7 @@ static void finish(void)
 {
 	/* A guest that was to be idle has nothing left to be idle for */
 	pause_for(0);
-	readers_run_on(1000);
+	readers_run_on(100);
 	sleepers_run_on(10);
 	periodic_run_on(2);
 	wait_evaluated();
