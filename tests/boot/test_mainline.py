@@ -65,6 +65,10 @@ def decided(session: Lives, case: GuestSpec) -> Decision:
     )
 
 
+def name_of(key: tuple[str, str, str]) -> str:
+    return "-".join(filter(None, key)).replace(" ", "-")
+
+
 def case_of(key: tuple[str, str, str], *, patched: bool) -> GuestSpec:
     """Mainline has no parameter of ours: with and without, it is one guest."""
     host, mode, cmdline = key
@@ -79,7 +83,7 @@ def case_of(key: tuple[str, str, str], *, patched: bool) -> GuestSpec:
     )
 
 
-@pytest.mark.parametrize("key", DECIDED, ids=lambda key: "-".join(filter(None, key)))
+@pytest.mark.parametrize("key", DECIDED, ids=name_of)
 def test_decisions(session: Lives, trusted: Lives, key: tuple[str, str, str]) -> None:
     lives = trusted if key[0] == "trusted" else session
     new, old = (decided(lives, case_of(key, patched=p)) for p in (True, False))
