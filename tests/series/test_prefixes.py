@@ -20,9 +20,10 @@ def digest() -> str:
     """Of all that the result depends on: the steps, how they are built and looked at."""
     texts = [
         git(TREE, "rev-parse", "base", "series"),
-        output("gcc", "--version"),
-        (BUILD / KERNEL / "config").read_text(),
+        *(output(tool, "--version") for tool in ("gcc", "ld", "nm")),
+        *((BUILD / KERNEL / name).read_text() for name in ("config", "System.map")),
         Path(inspect.getfile(Prefixes)).read_text(),
+        inspect.getsource(make),
         Path(__file__).read_text(),
     ]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()
