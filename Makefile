@@ -42,7 +42,7 @@ help:
 	@echo
 	@echo '  make boot       boot a guest with the series and one without, and report on them'
 	@echo '  make check      run all tests'
-	@echo '  make bench      measure what a read of sched_clock costs'
+	@echo '  make bench      measure what reads of clocks and a tick cost'
 	@echo '  make prove      prove the policy and the arithmetic for all inputs'
 	@echo '  make kernel     build a kernel for the lab, in build/'
 	@echo '  make kit        pack guests, and a script that runs them on any Xen host, in build/'

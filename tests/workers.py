@@ -28,12 +28,13 @@ GROUPS = {
     "boot/test_parts.py": "older",
     "boot/test_trusted.py": "trusted",
     "boot/test_mainline.py": "trusted",
+    "boot/test_settle.py": "trusted",
     # The same guests
     "boot/test_boot.py": "guests",
     "boot/test_gain.py": "guests",
     # Systemd takes its time to start
     "boot/test_debian.py": "debian",
-    # These take long, and share nothing with others
+    # These take long
     "boot/test_skew.py": "skew",
     "boot/test_window.py": "window",
     "boot/test_hvm.py": "hvm",

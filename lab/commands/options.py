@@ -144,7 +144,7 @@ def add_no_build(parser: Parser) -> None:
 
 
 def refuse(args: argparse.Namespace, why: str, *names: str) -> None:
-    """End if one of these options was given, as it has no effect here."""
+    """End if one of these options is not what it is by default: it has no effect here."""
     for name in names:
         if getattr(args, name) != args.parser.get_default(name):
             args.parser.error(f"--{name.replace('_', '-')} {why}")

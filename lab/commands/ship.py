@@ -75,9 +75,9 @@ def kernel_arguments(parser: options.Parser) -> None:
 
 
 def kernel_main(args: argparse.Namespace) -> int:
-    what = ("part", "series", "probe", "checks", "mutant")
+    what = ("kernel", "part", "series", "probe", "checks", "mutant", "all")
     if args.list:
-        options.refuse(args, "builds a kernel, and --list builds none", "all", *what)
+        options.refuse(args, "builds a kernel, and --list builds none", *what)
         for kernel in kernels():
             say(kernel)
         return 0

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What sched_clock costs, in instructions, and that it writes to nothing.
+"""What clocks cost, in instructions, and that sched_clock writes to nothing.
 
 On the counted host an instruction takes a nanosecond, Xen's and dom0's included,
-and nothing else takes any time: what is measured there is exact, unless dom0 comes
-between.
+and nothing else takes any time: what a read takes is exact there, unless dom0 comes
+between. What a tick takes depends on what it finds to do.
 """
 
 from __future__ import annotations

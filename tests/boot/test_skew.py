@@ -2,7 +2,7 @@
 """vCPUs whose TSCs differ: one of a PVH guest's is moved, and the other is not.
 
 The TSC is native where Xen trusts that of the host.  What Xen restores wrongly is an
-emulated one; one that is emulated and moved has test_hvm.py.
+emulated one.  test_hvm.py moves an emulated one, too.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Measures what a read of sched_clock costs, in the kernel itself.
+"""Measures what clocks cost: sched_clock, clock_gettime() and a timer interrupt.
 
 In instructions on a host where only they take time, Xen's included; and in ns on
 an ordinary one, which is emulated and busy: those are no measure of hardware.
@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Callable
 
 from lab.guest.session import Session
+from lab.host.errors import RunError
 from lab.base.common import say
 from lab.config import COST, COUNTED, GuestSpec, Settings
 from lab.base.kmsg import Record
@@ -66,8 +67,9 @@ class Measured:
 
 
 def row(name: str, costs: dict[str, float]) -> str:
-    """With a question mark where the machine was too busy to tell."""
-    told = [f"{costs[what]:.1f}" if costs[what] > 0 else "?" for what in COLUMNS]
+    """With a question mark where the machine was too busy to tell, or QEMU failed."""
+    found = [costs.get(what, 0.0) for what in COLUMNS]
+    told = [f"{cost:.1f}" if cost > 0 else "?" for cost in found]
     return f"  {name:40}" + "".join(f"{text:>14}" for text in told)
 
 
@@ -87,7 +89,12 @@ def measure(settings: Settings) -> list[str]:
                     name = f"{KINDS[kind]}, {name}"
                     tell(f"{name}, on the host '{host.name}'")
                     spec = replace(case, name=f"{kind}-{case.name}", kind=kind)
-                    measured = Measured(session, spec)
+                    try:
+                        measured = Measured(session, spec)
+                    except RunError as error:
+                        tell(str(error).splitlines()[0])
+                        lines.append(row(name, {}))
+                        continue
                     costs = measured.cycles if host is COUNTED else measured.ns
                     lines.append(row(name, costs))
     return lines

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Measures what a read of sched_clock costs, in the kernel itself.
+"""Measures what clocks cost: sched_clock, clock_gettime() and a timer interrupt.
 
 In instructions on a host where only they take time, Xen's included; and in ns on
 an ordinary one, which is emulated and busy: those are no measure of hardware. With

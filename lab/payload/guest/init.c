@@ -28,6 +28,7 @@
  *   rtc N		rtc N		has read the RTC: data/rtc says what
  *   run WHEN BATCH	ran WHEN BATCH	others' programs have run, and sends what they said;
  *			running N	up to then it says so now and then
+ *   cost		counted		has said what a clock_gettime() costs
  *   finish		done		has looked again, and shows its report
  *   reboot			reboots, and has booted: up
  *   off				powers off

@@ -120,7 +120,7 @@ static void xen_probe_cost(struct kunit *test)
 		{ "sched_clock",	by_sched_clock },
 		{ "local_clock",	by_local_clock },
 	};
-	u64 call = cost(nothing), cycles = tick_cost();
+	u64 call = cost(nothing), tick = tick_cost();
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(clocks); i++) {
@@ -131,8 +131,8 @@ static void xen_probe_cost(struct kunit *test)
 			   clocks[i].name, cycles,
 			   div_s64(cycles * NSEC_PER_MSEC, tsc_khz), CALLS);
 	}
-	kunit_info(test, "tick: %llu cycles, %llu ns for 1 calls\n", cycles,
-		   div_u64(cycles * NSEC_PER_MSEC, tsc_khz));
+	kunit_info(test, "tick: %llu cycles, %llu ns for 1 calls\n", tick,
+		   div_u64(tick * NSEC_PER_MSEC, tsc_khz));
 }
 
 struct order {
