@@ -34,7 +34,7 @@
  * is retried.
  *
  * Writers are serialized: boot and a suspend have one CPU, and those that demote the TSC,
- * in timer interrupts or stop_machine(), hold a lock of the caller's.
+ * in timer interrupts or stop_machine(), hold a lock of their own.
  */
 static struct {
 	seqcount_latch_t seq;
@@ -78,7 +78,7 @@ static noinstr u64 xen_sched_clock_slow(void)
 /**
  * xen_sched_clock - read sched_clock
  *
- * With the TSC as source a read takes no stack and writes to no memory. RDTSC is not
+ * With the TSC as source a read does not write to memory. RDTSC is not
  * ordered, as in native_sched_clock(): a read that overlaps a change of the source can
  * be behind by the length of the CPU's pipeline.
  *
@@ -106,7 +106,7 @@ noinstr u64 xen_sched_clock(void)
 /**
  * xen_sched_clock_pvclock - read sched_clock, in a guest that never uses the TSC
  *
- * An NMI on another CPU that is stopped between the two loads at the end, while the guest
+ * An NMI on another CPU that is stopped between the last two loads, while the guest
  * is suspended and resumed, gets the count of before and the offset of after: one value
  * that is off by what the pvclock moved in between.
  *

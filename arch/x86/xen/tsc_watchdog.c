@@ -8,8 +8,8 @@
  * others found: when Xen's timer is programmed the pvclock is read anyway, and the
  * TSC with it. The end of a timer interrupt compares what was read last. So the
  * watchdog reads no clock of its own, which would trap where Xen emulates RDTSC. By
- * then the timers have used the TSC of this interrupt. So a resume, which may give vCPUs
- * any TSC, is not left to it: each looks before anything reads a clock.
+ * then the timers have used the TSC of this interrupt. So a resume, after which the TSCs
+ * of vCPUs can differ by decades, is not left to it: xen_tsc_check_secondary().
  *
  * A TSC that fails is demoted, in this order:
  *
@@ -204,8 +204,8 @@ void xen_tsc_queue_report(void)
 /*
  * Timekeeping leaves the TSC in threads. But on a TSC that was set back time stands
  * still, the tick does nothing, and a busy task would keep its CPU until the TSC has
- * caught up. Do the tick's job here. A realtime task that never sleeps still keeps threads
- * from its CPU, as ever. If the core has to stay on the TSC, as with clocksource=tsc and
+ * caught up. Do the tick's job here. A realtime task that never sleeps still keeps the
+ * work item, and so the switch, waiting if it is on this CPU. If the core has to stay on the TSC, as with clocksource=tsc and
  * without high resolution timers, give up after a while.
  */
 static void xen_tsc_kick(void)
@@ -216,7 +216,7 @@ static void xen_tsc_kick(void)
 	if (!READ_ONCE(xen_tsc_leaving))
 		return;
 
-	/* Let the interrupt begin now: its time, with the jump, would stop the scheduler's clock */
+	/* Or this interrupt is charged with the jump, which the scheduler's clock then lacks */
 	account_hardirq_enter(current);
 
 	if (xen_clocksource_is_used() ||
