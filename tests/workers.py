@@ -28,7 +28,6 @@ GROUPS = {
     "boot/test_parts.py": "older",
     "boot/test_trusted.py": "trusted",
     "boot/test_mainline.py": "trusted",
-    "boot/test_settle.py": "trusted",
     # The same guests
     "boot/test_boot.py": "guests",
     "boot/test_gain.py": "guests",

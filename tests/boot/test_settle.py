@@ -6,10 +6,12 @@ On a host whose TSC is good, so that the core's watchdog has nothing to say of i
 
 from __future__ import annotations
 
+from typing import Callable, Iterator
+
 import pytest
 
 from lab.checks import clocks, demotion
-from lab.config import GuestSpec
+from lab.config import GuestSpec, HOSTS, Settings
 from lab.guest.report import Report
 from lab.guest.scenario import Life, settle
 from tests.boot.test_jump import MARKING
@@ -26,6 +28,13 @@ NEVER = GuestSpec("settled-never", "native", BOTH)
 STABLE = "^sched_clock: Marking stable"
 INIT = "^Run /init as init process"
 TO_XEN, TO_TSC = (f"clocksource: Switched to clocksource {x}$" for x in ("xen", "tsc"))
+
+
+@pytest.fixture(scope="module", name="trusted")
+def fixture_trusted(settings: Settings, tell: Callable[[str], None]) -> Iterator[Lives]:
+    """With two CPUs: where the vCPUs have one, the core takes their TSCs for apart."""
+    with Lives("settle", settings, tell, HOSTS["trusted"]) as session:
+        yield session
 
 
 def check_order(report: Report, *patterns: str) -> list[str]:
