@@ -205,8 +205,8 @@ void xen_tsc_queue_report(void)
  * Timekeeping leaves the TSC in threads. But on a TSC that was set back time stands
  * still, the tick does nothing, and a busy task would keep its CPU until the TSC has
  * caught up. Do the tick's job here. A realtime task that never sleeps still keeps the
- * work item, and so the switch, waiting if it is on this CPU. If the core has to stay on the TSC, as with clocksource=tsc and
- * without high resolution timers, give up after a while.
+ * work item, and so the switch, waiting if it is on this CPU. If the core has to stay on
+ * the TSC, as with clocksource=tsc and without high resolution timers, give up after a while.
  */
 static void xen_tsc_kick(void)
 {
