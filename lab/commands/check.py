@@ -16,8 +16,9 @@ from lab.images.kernel import meanwhile, script
 
 ACCEPTED = (0, UNAVAILABLE)
 # Each keeps up to eight hosts, of which those that are idle take 0.5 to 1 GiB, and for
-# some minutes the one with Debian's guest, which takes 3. A third process on two CPUs saves some time
-# at best: guests become so slow that their kernels report soft lockups.
+# some minutes the one with Debian's guest, which takes 3. A third process on two CPUs
+# saves some time at best: guests, and dom0, become so slow that their kernels report
+# soft lockups.
 JOBS = 2
 MEMORY_OF_A_JOB = 6 << 30
 

@@ -61,7 +61,7 @@ def read(path: Path) -> Mutant:
 
 def mutants(kernel: str) -> list[Mutant]:
     """Return those that change the code of the series for this kernel."""
-    every = [read(path) for path in sorted(HERE.glob("*.patch"))]
+    every = [read(HERE / f"{name}.patch") for name in options.mutants()]
     return [mutant for mutant in every if mutant.fits(kernel)]
 
 

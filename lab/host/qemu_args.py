@@ -22,9 +22,6 @@ MTU = 16000
 # TCG's TSC has one frequency, never stops and is the same on all CPUs, but TCG does
 # not say so.  QEMU warns that it cannot offer the bit, and then offers it.
 INVARIANT_TSC = "invtsc=on,x-force-features=on"
-# Beside other machines Xen can take half a minute to pin the page tables of a large
-# guest, which dom0's kernel would report as a soft lockup, and a stall, after 20 s
-PATIENT = "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
 
 
 def accelerator(spec: HostSpec) -> list[str]:
@@ -81,7 +78,7 @@ def qemu_command(
     cpu = CPU + spec.cpu
     # A device of virtio's heeds the IOMMU only if it is told to
     behind = ",disable-legacy=on,iommu_platform=on" * spec.pvh_dom0
-    dom0 = " ".join([str(dom0_kernel), "console=hvc0", PATIENT, *words.split()])
+    dom0 = " ".join([str(dom0_kernel), "console=hvc0", *words.split()])
     if images.root:
         modules = f"{dom0} root=/dev/vda rw"
     else:
