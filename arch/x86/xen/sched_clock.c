@@ -34,7 +34,7 @@
  * is retried.
  *
  * Writers are serialized: boot and a suspend have one CPU, and those that demote the TSC,
- * in timer interrupts or stop_machine(), hold a lock of their own.
+ * in timer interrupts or stop_machine(), hold the lock of tsc_watchdog.c.
  */
 static struct {
 	seqcount_latch_t seq;
