@@ -11,6 +11,7 @@
 #include <linux/math64.h>
 #include <linux/moduleparam.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/stop_machine.h>
 #include <linux/types.h>
@@ -24,6 +25,7 @@
 #define CALLS	1000
 #define READS	20000
 #define TICKS	20
+#define REST	3
 
 /**
  * xen_probe - leave a line in the log
@@ -90,10 +92,14 @@ static u64 tick_cost(void)
 	unsigned int tick;
 
 	for (tick = 0; tick < TICKS; tick++) {
-		u64 last = rdtsc_ordered(), longest = 0;
-		unsigned long start = jiffies;
+		u64 last, longest = 0;
+		unsigned long start;
 		bool over;
 
+		/* While RCU waits for this CPU each of its ticks has more to do */
+		schedule_timeout_uninterruptible(REST);
+		last = rdtsc_ordered();
+		start = jiffies;
 		do {
 			u64 now;
 
