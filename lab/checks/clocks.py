@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lab.guest.report import BOOT, CLOCKS, Report
 
 # If sched_clock starts later than this, it did not start at zero
@@ -10,6 +12,10 @@ FIRST_STAMP_USEC = 1_000_000
 # printk reads the time first and reserves its place in the log later.  In between
 # another CPU can come first; how far depends on how long TCG stops a vCPU.
 OTHER_CALLER_USEC = 100_000
+# What the agent logs at its beginning and at its end
+MOMENT = re.compile(r"^agent: \w+ at (\d+) ns$")
+# A busy machine takes so long from reading the clock to logging it
+ALIKE_USEC = 3_000_000
 
 
 def check_printk(report: Report) -> list[str]:
@@ -78,6 +84,20 @@ def check_span(report: Report, seconds: float) -> list[str]:
                     f"suspend, and the guest's life took {seconds:.1f} s"
                 )
     return wrong
+
+
+def check_alike(report: Report) -> list[str]:
+    """sched_clock, which stamps the log, and CLOCK_MONOTONIC have moved alike."""
+    said = [(MOMENT.search(record.text), record) for record in report.kmsg]
+    ahead = [record.usec - int(at[1]) // 1000 for at, record in said if at]
+    if len(ahead) != 2:
+        return [f"the agent logged CLOCK_MONOTONIC {len(ahead)} times, expected 2"]
+    if abs(ahead[1] - ahead[0]) > ALIKE_USEC:
+        return [
+            f"sched_clock was {ahead[0]} us ahead of CLOCK_MONOTONIC, and {ahead[1]} "
+            "us at the end"
+        ]
+    return []
 
 
 def check_trouble(report: Report) -> list[str]:

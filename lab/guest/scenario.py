@@ -249,14 +249,15 @@ SETTLED = 6
 
 @dataclass(frozen=True)
 class Skew(Scenario):
-    """The TSC of the last vCPU moves by so many us, so many times; the others do not."""
+    """The TSC of one vCPU moves by so many us, so many times; the others do not."""
 
     usec: int
     steps: int = 1
+    vcpu: int = -1  # the last
 
     def run(self, guest: Guest) -> None:
         for _ in range(self.steps):
-            guest.phase(f"tsc {guest.vcpus - 1} {self.usec}")
+            guest.phase(f"tsc {self.vcpu % guest.vcpus} {self.usec}")
             guest.wait_state("moved")
             # Each vCPU has taken samples by then
             tick(guest, 1)

@@ -179,16 +179,15 @@ void skew_far(void)
 	claim(skew >= years || skew <= -years);
 }
 
-/* Both that tsc_watchdog.c has */
-static const struct xen_tsc_tolerance tolerances[] = {
-	{ 10 * NSEC_PER_MSEC, 13 },
-	{ NSEC_PER_SEC / 2, 10 },
-};
+static const struct xen_tsc_tolerance *any_tolerance(void)
+{
+	return any_bool() ? &xen_tsc_tight : &xen_tsc_loose;
+}
 
 /* What is above the threshold is noticed, what is not is not, whatever the times */
 void skew_threshold(void)
 {
-	const struct xen_tsc_tolerance *tolerance = &tolerances[nondet_u32() % 2];
+	const struct xen_tsc_tolerance *tolerance = any_tolerance();
 	s64 skew = nondet_s64(), elapsed = nondet_s64();
 	s128 size = skew < 0 ? -(s128)skew : skew;
 	s128 time = elapsed < 0 ? -(s128)elapsed : elapsed;
@@ -203,7 +202,7 @@ void skew_threshold(void)
  */
 void skew_noticed(void)
 {
-	const struct xen_tsc_tolerance *tolerance = &tolerances[nondet_u32() % 2];
+	const struct xen_tsc_tolerance *tolerance = any_tolerance();
 	struct xen_tsc_sample from = any_sample(), to = any_sample();
 	u64 mult = any_mult();
 	s64 elapsed = to.pvclock - from.pvclock;

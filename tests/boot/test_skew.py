@@ -26,8 +26,11 @@ MSEC = 1_000_000
 AT_ONCE = GuestSpec("skew", cmdline="xen_tsc_reliable=on", kind="pvh")
 # Each step is one that the watchdog tolerates
 IN_STEPS = GuestSpec("skew-in-steps", kind="pvh")
-# Further ahead than the core follows: sched_clock of that vCPU has to step back
+# Further ahead than the core follows: sched_clock of that vCPU has to step back, unless
+# it has taken timekeeping along
 FAR_AHEAD = GuestSpec("skew-15-s-ahead", kind="pvh")
+# That CPU replaces the clocksource, and so takes timekeeping along
+FIRST_AHEAD = GuestSpec("skew-first-15-s-ahead", kind="pvh")
 # The clocksource, though nobody calls it reliable: not sched_clock, and with one vCPU
 # all of the guest's TSC jumps.  The core's watchdog is not to find it first.
 CLOCKSOURCE = GuestSpec(
@@ -50,6 +53,7 @@ MOVES = {
     AT_ONCE: (Skew(-20_000), (19, 20)),
     IN_STEPS: (Skew(-6_000, 4), (11, 24)),
     FAR_AHEAD: (Skew(15_000_000), (14_990, 15_010)),
+    FIRST_AHEAD: (Skew(15_000_000, vcpu=0), (14_990, 15_010)),
     CLOCKSOURCE: (Skew(-2_000_000), (1_990, 2_010)),
 }
 
@@ -71,6 +75,7 @@ def test_a_skew_is_noticed(trusted: Lives, case: GuestSpec) -> None:
         *clocks.check_printk(report),
         # Since the mark, which came after the demotion
         *clocks.check_clocks(report, suspended=False),
+        *clocks.check_alike(report),
         *clocks.check_trouble(report),
     ]
     fail_if(problems, case, life, repeat_test("skew", case))
@@ -97,6 +102,7 @@ def test_a_restored_skew_moves_no_clock(session: Lives, case: GuestSpec) -> None
         *clocks.check_printk(report),
         *clocks.check_suspend(report),
         *clocks.check_clocks(report, suspended=True),
+        *clocks.check_alike(report),
         *clocks.check_span(report, life.seconds),
         *clocks.check_trouble(report),
     ]

@@ -34,6 +34,26 @@ struct xen_tsc_tolerance {
 	unsigned int drift_shift;
 };
 
+/*
+ * Where only the administrator calls the TSC reliable the host may have no constant
+ * TSC. There Xen rescales the pvclock every second, by up to 500 ppm and more, and
+ * half a second is far below what a suspended host makes of it.
+ */
+static const struct xen_tsc_tolerance xen_tsc_loose __maybe_unused = {
+	.ns		= NSEC_PER_SEC / 2,
+	.drift_shift	= 10,
+};
+
+/*
+ * Where Xen guarantees the TSC it does not rescale the pvclock, or computes both from
+ * its own time. What remains is the skew between pCPUs, of microseconds, and a guest
+ * that was moved to a host whose frequency differs by up to XEN_TSC_CHANGE_PPM.
+ */
+static const struct xen_tsc_tolerance xen_tsc_tight __maybe_unused = {
+	.ns		= 10 * NSEC_PER_MSEC,
+	.drift_shift	= 13,
+};
+
 /**
  * xen_tsc_mult - get the factor from cycles to ns
  * @khz: frequency of the TSC in kHz, not 0

@@ -7,9 +7,9 @@
  * between vCPUs. So each vCPU compares it with the pvclock, and with what the
  * others found: when Xen's timer is programmed the pvclock is read anyway, and the
  * TSC with it. The end of a timer interrupt compares what was read last. So the
- * watchdog reads no clock of its own, which would trap where Xen emulates RDTSC. By
- * then the timers have used the TSC of this interrupt. So a resume, after which the TSCs
- * of vCPUs can differ by decades, is not left to it: xen_tsc_check_secondary().
+ * watchdog reads no clock of its own, which would trap where Xen emulates RDTSC. The
+ * timers have used the TSC by then, so xen_tsc_check_secondary() comes before them after a
+ * resume, when the TSCs of vCPUs can differ by decades.
  *
  * A TSC that fails is demoted, in this order:
  *
@@ -29,7 +29,11 @@
 
 #include <linux/clocksource.h>
 #include <linux/cpufeature.h>
+#include <linux/cpumask.h>
+#include <linux/errno.h>
+#include <linux/limits.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/nmi.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
@@ -38,6 +42,7 @@
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/time64.h>
+#include <linux/timekeeping.h>
 #include <linux/vtime.h>
 #include <linux/workqueue.h>
 
@@ -64,31 +69,8 @@
 #define XEN_TSC_REFERENCE_NS	(10LL * NSEC_PER_SEC)
 /* How long to wait for the core to switch to the xen clocksource */
 #define XEN_TSC_KICK_NS		(10LL * NSEC_PER_SEC)
-/*
- * How far ahead sched_clock may be when it leaves the TSC: __sched_clock_work() does not
- * follow a clock that is ahead of ktime by 10 seconds.
- */
+/* __sched_clock_work() does not follow a clock that is ahead of ktime by 10 seconds */
 #define XEN_TSC_AHEAD_NS	(9LL * NSEC_PER_SEC)
-
-/*
- * Where only the administrator calls the TSC reliable the host may have no constant
- * TSC. There Xen rescales the pvclock every second, by up to 500 ppm and more, and
- * half a second is far below what a suspended host makes of it.
- */
-static const struct xen_tsc_tolerance xen_tsc_loose = {
-	.ns		= NSEC_PER_SEC / 2,
-	.drift_shift	= 10,
-};
-
-/*
- * Where Xen guarantees the TSC it does not rescale the pvclock, or computes both from
- * its own time. What remains is the skew between pCPUs, of microseconds, and a guest
- * that was moved to a host whose frequency differs by up to XEN_TSC_CHANGE_PPM.
- */
-static const struct xen_tsc_tolerance xen_tsc_tight = {
-	.ns		= 10 * NSEC_PER_MSEC,
-	.drift_shift	= 13,
-};
 
 /* Nothing is watched without one: where Xen's timers are not used, and if asked for */
 static const struct xen_tsc_tolerance *xen_tsc_tolerance __read_mostly;
@@ -101,21 +83,24 @@ static struct {
 	.seq = SEQCNT_LATCH_ZERO(xen_tsc_reference.seq),
 };
 
+/* How far ktime is ahead of the pvclock (ns), but for a jump that it may have followed */
+static s64 xen_tsc_ktime_ahead;
+
 static DEFINE_RAW_SPINLOCK(xen_tsc_lock);
 
-/* The latest sample of a CPU, and the latest one that was good */
+/* A CPU's latest sample, the latest that was good, and ktime when it was far ahead */
 static DEFINE_PER_CPU(struct xen_tsc_sample, xen_tsc_latest);
 static DEFINE_PER_CPU(struct xen_tsc_sample, xen_tsc_good);
+static DEFINE_PER_CPU(u64, xen_tsc_ahead_since);
 
 /* The next timer interrupt has to queue the work item */
 static bool xen_tsc_work_needed __read_mostly;
 /* Timekeeping can still use the TSC that was demoted */
 static bool xen_tsc_leaving __read_mostly;
 
-/* Why the TSC was demoted, or NULL, and how far off it was (ns) */
+/* Why the TSC was demoted, or NULL, how far off it was (ns), and when by sched_clock */
 static const char *xen_tsc_demoted_reason;
 static s64 xen_tsc_demoted_skew;
-/* And when, by sched_clock */
 static u64 xen_tsc_demoted_at;
 
 /**
@@ -140,7 +125,6 @@ bool xen_tsc_demotion(char *text, size_t size)
 		scnprintf(text, size, "%s by %lld ms", reason, div_s64(skew, NSEC_PER_MSEC));
 	else
 		scnprintf(text, size, "%s", reason);
-
 	return true;
 }
 
@@ -172,23 +156,19 @@ static DECLARE_WORK(xen_tsc_work, xen_tsc_work_fn);
 void xen_tsc_demote(const struct xen_tsc_sample *now, u64 value, const char *reason,
 		    s64 skew)
 {
-	bool first = false;
-
 	raw_spin_lock(&xen_tsc_lock);
 	if (!xen_tsc_demoted_reason) {
 		xen_sched_clock_use_pvclock(now, value);
-		xen_tsc_demoted_at = value;
+		/* Not @value if xen_tsc_follow() was first */
+		xen_tsc_demoted_at = xen_sched_clock_at(now);
 		WRITE_ONCE(xen_tsc_demoted_skew, skew);
 		/* Pairs with the acquire in xen_tsc_demotion() */
 		smp_store_release(&xen_tsc_demoted_reason, reason);
 		WRITE_ONCE(xen_tsc_leaving, true);
 		WRITE_ONCE(xen_tsc_work_needed, true);
-		first = true;
+		trace_xen_tsc_demote(xen_tsc_demoted_at, skew);
 	}
 	raw_spin_unlock(&xen_tsc_lock);
-
-	if (first)
-		trace_xen_tsc_demote(value, skew);
 }
 
 /**
@@ -294,7 +274,6 @@ bool xen_tsc_watchdog_read(u64 *ns)
 
 	xen_tsc_read_sample(sample);
 	*ns = sample->pvclock;
-
 	return true;
 }
 
@@ -314,20 +293,16 @@ static struct xen_tsc_sample xen_tsc_get_reference(void)
 /* Under the lock, or where no other CPU can do it */
 static void xen_tsc_set_reference(const struct xen_tsc_sample *sample)
 {
+	s64 ahead = ktime_get_coarse_ns() - sample->pvclock;
+
 	raw_write_seqcount_latch(&xen_tsc_reference.seq);
 	xen_tsc_reference.sample[0] = *sample;
 	raw_write_seqcount_latch(&xen_tsc_reference.seq);
 	xen_tsc_reference.sample[1] = *sample;
-}
 
-/* Replace the reference, unless another CPU has done so since @old was read */
-static void xen_tsc_replace_reference(const struct xen_tsc_sample *old,
-				      const struct xen_tsc_sample *new)
-{
-	raw_spin_lock(&xen_tsc_lock);
-	if (xen_tsc_reference.sample[0].pvclock == old->pvclock)
-		xen_tsc_set_reference(new);
-	raw_spin_unlock(&xen_tsc_lock);
+	/* ktime can have followed another vCPU, or a jump that @sample is too old for */
+	if (ahead < xen_tsc_ktime_ahead + XEN_TSC_AHEAD_NS / 2)
+		WRITE_ONCE(xen_tsc_ktime_ahead, ahead);
 }
 
 /* What sched_clock would say at @now, if it was right at @then */
@@ -337,29 +312,46 @@ static u64 xen_tsc_continued_from(const struct xen_tsc_sample *then,
 	return xen_sched_clock_at(then) + now->pvclock - then->pvclock;
 }
 
+/*
+ * Is this vCPU further ahead than the core follows, and ktime, which all CPUs share, is
+ * not? While no CPU has updated ktime since the TSC moved this is not known: -EAGAIN. On
+ * the first CPU ktime follows in any case, when the clocksource is replaced there.
+ */
+static int xen_tsc_is_far_ahead(const struct xen_tsc_sample *now, s64 skew)
+{
+	u64 *since = this_cpu_ptr(&xen_tsc_ahead_since), last = *since;
+	u64 ktime = ktime_get_coarse_ns();
+
+	if (skew < XEN_TSC_AHEAD_NS || smp_processor_id() == cpumask_first(cpu_online_mask) ||
+	    (s64)(ktime - now->pvclock) - READ_ONCE(xen_tsc_ktime_ahead) > skew / 2)
+		return 0;
+
+	*since = ktime;
+	return last && last != ktime ? 1 : -EAGAIN;
+}
+
 /* Either clock may be the wrong one, but the pvclock is Xen's own */
 static void xen_tsc_failed(const struct xen_tsc_sample *reference,
 			   const struct xen_tsc_sample *now, s64 skew)
 {
 	const struct xen_tsc_sample *good = this_cpu_ptr(&xen_tsc_good);
 	u64 value = xen_tsc_continued_from(reference, now);
-	u64 other = xen_sched_clock_at(now);
+	int far_ahead = xen_tsc_is_far_ahead(now, skew);
+
+	if (far_ahead < 0)
+		return;
 
 	/*
 	 * Do not go backwards, neither behind this CPU's past nor behind the others: the
 	 * scheduler's clocks would stand still. So a vCPU that is ahead takes all of them
-	 * along, but not further than the core follows. Only a third CPU that is ahead by
-	 * less than what is tolerated goes backwards by that. If another CPU demotes the
-	 * TSC meanwhile @value is not used.
+	 * along, but no further than the core follows, unless ktime has followed it. Only a
+	 * third CPU that is ahead by less than what is tolerated goes backwards by that.
 	 */
-	if ((s64)(other - value) > 0 && skew < XEN_TSC_AHEAD_NS)
-		value = other;
+	if (!far_ahead)
+		value = max_t(s64, value, xen_sched_clock_at(now));
 	/* If it is old the CPU was idle, and has not read much since */
-	if (good->pvclock && now->pvclock - good->pvclock <= XEN_TSC_REFERENCE_NS) {
-		other = xen_tsc_continued_from(good, now);
-		if ((s64)(other - value) > 0)
-			value = other;
-	}
+	if (good->pvclock && now->pvclock - good->pvclock <= XEN_TSC_REFERENCE_NS)
+		value = max_t(s64, value, xen_tsc_continued_from(good, now));
 
 	xen_tsc_demote(now, value, "TSC and pvclock moved apart", skew);
 	/* Nothing was stuck for the time of a forward jump */
@@ -370,25 +362,25 @@ static void xen_tsc_check(const struct xen_tsc_sample *now)
 {
 	struct xen_tsc_sample reference = xen_tsc_get_reference();
 	s64 elapsed = now->pvclock - reference.pvclock;
-	s64 skew;
+	s64 skew = xen_tsc_skew(&reference, now, xen_tsc_mult(tsc_khz));
 
-	if (!reference.pvclock) {
-		/* A CPU that comes second compares at its next interrupt */
-		xen_tsc_replace_reference(&reference, now);
-		return;
+	if (reference.pvclock) {
+		trace_xen_tsc_sample(now->tsc, now->pvclock, skew);
+		if (!xen_tsc_skew_tolerated(skew, elapsed, xen_tsc_tolerance)) {
+			xen_tsc_failed(&reference, now, skew);
+			return;
+		}
 	}
 
-	skew = xen_tsc_skew(&reference, now, xen_tsc_mult(tsc_khz));
-	trace_xen_tsc_sample(now->tsc, now->pvclock, skew);
-	if (!xen_tsc_skew_tolerated(skew, elapsed, xen_tsc_tolerance)) {
-		xen_tsc_failed(&reference, now, skew);
+	*this_cpu_ptr(&xen_tsc_good) = *now;
+	if (reference.pvclock && elapsed <= XEN_TSC_REFERENCE_NS)
 		return;
-	}
 
-	__this_cpu_write(xen_tsc_good.tsc, now->tsc);
-	__this_cpu_write(xen_tsc_good.pvclock, now->pvclock);
-	if (elapsed > XEN_TSC_REFERENCE_NS)
-		xen_tsc_replace_reference(&reference, now);
+	/* A CPU that comes second compares at its next interrupt */
+	raw_spin_lock(&xen_tsc_lock);
+	if (xen_tsc_reference.sample[0].pvclock == reference.pvclock)
+		xen_tsc_set_reference(now);
+	raw_spin_unlock(&xen_tsc_lock);
 }
 
 /* Somebody else has marked the TSC unstable: sched_clock leaves it as well */
@@ -431,15 +423,17 @@ void xen_tsc_watchdog(void)
  */
 void xen_tsc_watchdog_reset(void)
 {
-	const struct xen_tsc_sample none = { };
 	struct xen_tsc_sample now;
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu) {
-		per_cpu(xen_tsc_latest, cpu) = none;
-		per_cpu(xen_tsc_good, cpu) = none;
+		per_cpu(xen_tsc_latest, cpu).pvclock = 0;
+		per_cpu(xen_tsc_good, cpu).pvclock = 0;
+		per_cpu(xen_tsc_ahead_since, cpu) = 0;
 	}
 
+	/* Whatever it is now */
+	xen_tsc_ktime_ahead = S64_MAX / 2;
 	xen_tsc_read_sample(&now);
 	xen_tsc_set_reference(&now);
 }

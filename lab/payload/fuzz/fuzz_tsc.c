@@ -269,9 +269,7 @@ static void fuzz_to_ns(struct input *input)
 static void take_tolerance(struct input *input, struct xen_tsc_tolerance *tolerance)
 {
 	/* The kernel's two, and any up to 18 minutes */
-	static const struct xen_tsc_tolerance kernel[] = {
-		{ 10 * NSEC_PER_MSEC, 13 }, { NSEC_PER_SEC / 2, 10 },
-	};
+	const struct xen_tsc_tolerance kernel[] = { xen_tsc_tight, xen_tsc_loose };
 	u8 which = take(input, 1) % 4;
 
 	if (which < ARRAY_SIZE(kernel)) {

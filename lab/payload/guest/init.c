@@ -66,6 +66,16 @@ void log_line(const char *line)
 		perror("agent: /dev/kmsg");
 }
 
+/* By both clocks: the kernel stamps the record with sched_clock */
+static void log_moment(const char *what)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "agent: %s at %lld ns\n", what,
+		 read_clock(CLOCK_MONOTONIC));
+	log_line(line);
+}
+
 /* The console's log on the host is where this can still be read */
 void die(const char *format, ...)
 {
@@ -170,7 +180,7 @@ static void measure(void)
 	readers_start();
 	sleepers_start();
 	periodic_start();
-	log_line("agent: ready\n");
+	log_moment("ready");
 	set_state("ready");
 }
 
@@ -270,7 +280,7 @@ static void finish(void)
 	periodic_run_on(2);
 	wait_evaluated();
 	connection_report(10);
-	log_line("agent: finishing\n");
+	log_moment("finishing");
 	readers_report();
 	sleepers_report();
 	periodic_report();

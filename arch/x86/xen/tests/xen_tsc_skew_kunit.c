@@ -21,10 +21,6 @@
 #define TSC		CYCLES(1000 * SEC)
 #define PVCLOCK		(77777 * SEC)
 
-/* As in tsc_watchdog.c */
-static const struct xen_tsc_tolerance tight = { 10 * MSEC, 13 };
-static const struct xen_tsc_tolerance loose = { SEC / 2, 10 };
-
 static struct xen_tsc_sample later(const struct xen_tsc_sample *from, s64 elapsed, s64 skew)
 {
 	return (struct xen_tsc_sample) {
@@ -98,9 +94,9 @@ static void test_skew(struct kunit *test)
 
 		KUNIT_EXPECT_EQ(test, skew, skew_case->skew);
 		KUNIT_EXPECT_EQ(test, skew_case->tight,
-				xen_tsc_skew_tolerated(skew, skew_case->elapsed, &tight));
+				xen_tsc_skew_tolerated(skew, skew_case->elapsed, &xen_tsc_tight));
 		KUNIT_EXPECT_EQ(test, skew_case->loose,
-				xen_tsc_skew_tolerated(skew, skew_case->elapsed, &loose));
+				xen_tsc_skew_tolerated(skew, skew_case->elapsed, &xen_tsc_loose));
 	}
 }
 
@@ -128,24 +124,25 @@ static void test_threshold(struct kunit *test)
 	s64 elapsed;
 
 	for (elapsed = 1; elapsed <= 20 * DAY; elapsed = elapsed * 3 + 1) {
-		expect_edge(test, elapsed, &tight);
-		expect_edge(test, -elapsed, &tight);
-		expect_edge(test, elapsed, &loose);
-		expect_edge(test, -elapsed, &loose);
+		expect_edge(test, elapsed, &xen_tsc_tight);
+		expect_edge(test, -elapsed, &xen_tsc_tight);
+		expect_edge(test, elapsed, &xen_tsc_loose);
+		expect_edge(test, -elapsed, &xen_tsc_loose);
 	}
-	expect_edge(test, 0, &tight);
-	expect_edge(test, 20 * DAY, &tight);
-	expect_edge(test, 20 * DAY, &loose);
+	expect_edge(test, 0, &xen_tsc_tight);
+	expect_edge(test, 20 * DAY, &xen_tsc_tight);
+	expect_edge(test, 20 * DAY, &xen_tsc_loose);
 }
 
 /* The drift that is tolerated does not hide a skew, as the reference is renewed */
 static void test_skew_of_20_ms(struct kunit *test)
 {
+	const struct xen_tsc_tolerance *tight = &xen_tsc_tight;
 	s64 elapsed;
 
 	for (elapsed = 0; elapsed <= 80 * SEC; elapsed += SEC) {
-		KUNIT_EXPECT_FALSE(test, xen_tsc_skew_tolerated(20 * MSEC, elapsed, &tight));
-		KUNIT_EXPECT_FALSE(test, xen_tsc_skew_tolerated(-20 * MSEC, elapsed, &tight));
+		KUNIT_EXPECT_FALSE(test, xen_tsc_skew_tolerated(20 * MSEC, elapsed, tight));
+		KUNIT_EXPECT_FALSE(test, xen_tsc_skew_tolerated(-20 * MSEC, elapsed, tight));
 	}
 }
 
@@ -170,9 +167,9 @@ static void test_frequency(struct kunit *test)
 		s64 skew = div_s64(elapsed, 1000000) * cases[i].ppm;
 
 		KUNIT_EXPECT_EQ(test, cases[i].tight,
-				xen_tsc_skew_tolerated(skew, elapsed, &tight));
+				xen_tsc_skew_tolerated(skew, elapsed, &xen_tsc_tight));
 		KUNIT_EXPECT_EQ(test, cases[i].loose,
-				xen_tsc_skew_tolerated(skew, elapsed, &loose));
+				xen_tsc_skew_tolerated(skew, elapsed, &xen_tsc_loose));
 	}
 }
 

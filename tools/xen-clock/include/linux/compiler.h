@@ -7,6 +7,7 @@
 #define __noreturn		ATTRIBUTE((__noreturn__))
 #define __aligned(bytes)	ATTRIBUTE((__aligned__(bytes)))
 #define __always_unused		ATTRIBUTE((__unused__))
+#define __maybe_unused		ATTRIBUTE((__unused__))
 
 /* Where the C library does not define it */
 #ifndef __always_inline
