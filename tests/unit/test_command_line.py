@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 
 import pytest
 
@@ -163,3 +164,16 @@ def test_selection(expression: str, found: list[str]) -> None:
 def test_wrong_selection(expression: str) -> None:
     with pytest.raises(LabError, match=re.escape(f"'{expression}' ")):
         select(expression, ["ab"])
+
+
+def test_the_pipeline_has_commands_that_exist() -> None:
+    text = re.sub(r"\n +(?=-)(?!- )", " ", (TOP / ".gitlab-ci.yml").read_text())
+    commands = re.findall(r"^ +- \./xen-lab (.*)$", text, re.M)
+    values = {"KERNEL": KERNELS[0], "SHARD": "1/4", "SHARD%/*": "1", "CASES": "pv"}
+    for command in commands:
+        words = [
+            re.sub(r"\$\{?([\w%/*]+)\}?", lambda name: values[name[1]], word)
+            for word in shlex.split(command)
+        ]
+        parser_of_all().parse_args(words)
+    assert {command.split()[0] for command in commands} > {"check", "matrix", "report"}
