@@ -20,6 +20,7 @@ PACKAGES = (
     "postgresql",
     "prometheus",
     "prometheus-node-exporter",
+    "python3-minimal",
     "redis-server",
     "systemd-sysv",
     "udev",
@@ -39,6 +40,7 @@ ORDERS = ("begin", "more", "end", "alert", "calm", "install")
 # Where the files of lab/payload/debian/ are put, by the ends of their names
 PLACES = {
     "": ("usr/local/bin", 0o755),
+    ".py": ("usr/local/bin", 0o755),
     ".service": ("etc/systemd/system", 0o644),
     ".sql": ("suites", 0o644),
     ".timer": ("etc/systemd/system", 0o644),

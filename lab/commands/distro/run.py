@@ -3,7 +3,7 @@
 
 In each case a guest without the series and one with it live the same life, one after
 the other: systemd, chrony, PostgreSQL, Redis and Prometheus' node exporter, as Debian
-packages them, from a disk in dom0. None of them has a network.
+packages them, from a disk in dom0. What became of them is in build/lab/distro.md, too.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Callable
 
-from lab.base.common import LabError, need_space, say
+from lab.base.common import BUILD, LabError, need_space, say
 from lab.checks.all import Findings, Slept, check_guest, check_series, problems_of
 from lab.checks.programs import check_alert, check_programs, summary
 from lab.commands import options
@@ -25,7 +26,17 @@ from lab.commands.distro.package import install, make_package
 from lab.config import HOSTS, GuestSpec, HostSpec, Settings
 from lab.guest.lifecycle import pause, save
 from lab.guest.programs import PAUSE_USEC, Alerted, Programs
-from lab.guest.scenario import Jump, Life, Move, Scenario
+from lab.guest.guest import Guest
+from lab.guest.scenario import (
+    TICKS,
+    Jump,
+    Life,
+    Move,
+    Scenario,
+    Steps,
+    checkpoint,
+    tick,
+)
 from lab.guest.session import Session
 from lab.images.disk import MIB
 from lab.images.initramfs import make_images
@@ -38,6 +49,8 @@ MEMORY = 512
 HOST_MEMORY = 3072
 # What vendors advise
 ADVISED = "clocksource=tsc tsc=reliable"
+# That by which the agent knows it, in Debian 13 too
+INTERFACE = "net.ifnames=0"
 # The TSC goes back by so much while the guest is paused
 JUMP_NS = -15_000_000_000
 
@@ -82,13 +95,36 @@ CASES = (
     Case("pv-native-save", "pv", "save", "native"),
     Case("pv-package", "pv", "package"),
     Case("pv-move-1ghz", "pv", "move"),
+    Case("pv-checkpoint", "pv", "checkpoint"),
+    Case("pv-migrate", "pv", "migrate"),
 )
 SUITES = ("bookworm", "trixie")
 SLEPT = {
     "save": Slept(1, 1),
     "package": Slept(1, 1),
     "move": Slept(1, 1, elsewhere=True),
+    "checkpoint": Slept(1),
+    "migrate": Slept(1, 1),
 }
+
+
+@Steps
+def migrate(guest: Guest) -> None:
+    """Live, to the machine that it is on."""
+    guest.migrate()
+    tick(guest, TICKS)
+
+
+SCENARIOS = {
+    "save": save,
+    "package": save,
+    "pause": pause,
+    "checkpoint": checkpoint,
+    "migrate": migrate,
+}
+# The guest keeps a TCP connection to dom0, which is the same one
+CONNECTED = ("save", "pause", "checkpoint", "migrate")
+REPORT = BUILD / "lab" / "distro.md"
 
 
 def arguments(parser: options.Parser) -> None:
@@ -118,18 +154,19 @@ def scenario_of(case: Case, away: Session | None) -> Scenario:
     if case.what == "move":
         assert away is not None
         return Move(away.host(case.kind), pause=PAUSE_USEC)
-    return pause if case.what == "pause" else save
+    return SCENARIOS[case.what]
 
 
 def spec_of(case: Case, disk: str, *, patched: bool) -> GuestSpec:
     return GuestSpec(
         case.name if patched else f"old-{case.name}",
         case.tsc_mode,
-        ADVISED if case.advised and not patched else "",
+        f"{INTERFACE} {ADVISED if case.advised and not patched else ''}".strip(),
         patched=patched,
         kind=case.kind,
         memory=MEMORY,
         disk=disk,
+        network=case.what in CONNECTED,
     )
 
 
@@ -140,7 +177,7 @@ def findings(case: Case, spec: GuestSpec, life: Life, said: dict[str, str]) -> F
     slept = SLEPT.get(case.what, Slept())
     found = check_guest(spec, life, slept)
     found |= check_programs(
-        said["begin"], said["end"], follows=spec.patched, resumes=slept.suspends
+        said["begin"], said["end"], follows=spec.patched, resumes=slept.wakes
     )
     if spec.patched:
         host = UNTRUSTED.for_guests(spec.kind)
@@ -148,8 +185,23 @@ def findings(case: Case, spec: GuestSpec, life: Life, said: dict[str, str]) -> F
     return found
 
 
+Tell = Callable[[str], None]
+
+
+def tell(text: str) -> None:
+    """To who looks on."""
+    say(f"distro: {text}")
+
+
+def report(text: str) -> None:
+    """To the report as well, which an interrupted command leaves, too."""
+    tell(text)
+    with REPORT.open("a", encoding="utf-8") as file:
+        file.write(f"- {text}\n")
+
+
 def run_guest(
-    case: Case, spec: GuestSpec, home: Session, away: Session | None
+    case: Case, spec: GuestSpec, home: Session, away: Session | None, told: Tell
 ) -> list[str]:
     """What is wrong with it."""
     kind = Alerted if case.what == "alert" else Programs
@@ -160,7 +212,7 @@ def run_guest(
         life = home.run(spec, programs)
         if "end" in programs.said:
             for line in summary(programs.said["begin"], programs.said["end"]):
-                say(f"distro: {spec}: {line}")
+                told(f"{spec}: {line}")
         return problems_of(findings(case, spec, life, programs.said))
     except LabError as error:
         return [str(error)]
@@ -180,7 +232,12 @@ def copies(image: Path, number: int, stack: contextlib.ExitStack) -> tuple[str, 
 
 
 def live_case(
-    case: Case, settings: Settings, image: Path, *, patched: tuple[bool, ...]
+    case: Case,
+    settings: Settings,
+    image: Path,
+    *,
+    patched: tuple[bool, ...],
+    told: Tell = tell,
 ) -> list[list[str]]:
     """What is wrong with each guest, of which these have the series.
 
@@ -205,7 +262,7 @@ def live_case(
             spec_of(case, f"/dev/vd{letter}", patched=with_series)
             for letter, with_series in zip("ab", patched)
         ]
-        wrong = [run_guest(case, spec, home, away) for spec in specs]
+        wrong = [run_guest(case, spec, home, away, told) for spec in specs]
     return wrong
 
 
@@ -213,12 +270,12 @@ def run_case(case: Case, settings: Settings, image: Path) -> int:
     """How many of its guests are not as they should be; those without may be."""
     start = time.monotonic()
     patched = (False, True) if case.compares else (True,)
-    *old, new = live_case(case, settings, image, patched=patched)
-    say(f"distro: {case}: {time.monotonic() - start:.0f} s")
+    *old, new = live_case(case, settings, image, patched=patched, told=report)
+    report(f"{case}: {'FAIL' if new else 'PASS'} in {time.monotonic() - start:.0f} s")
     for text in sum(old, []):
-        say(f"distro: {case}: without the series: {text}")
+        report(f"{case}: without the series: {text}")
     for text in new:
-        say(f"distro: {case}: not as it should be: {text}")
+        report(f"{case}: not as it should be: {text}")
     return len(new)
 
 
@@ -240,6 +297,10 @@ def main(args: argparse.Namespace) -> int:
         if installs:
             make_package(settings.kernel, args.config)
     image = make_userland(args.suite, settings.kernel)
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(
+        f"# Debian ({args.suite}) in guests, Linux {settings.kernel}, Xen {settings.xen}\n\n"
+    )
     wrong = [run_case(case, settings, image) for case in cases]
-    options.tell("distro")("FAIL" if any(wrong) else "PASS")
+    options.tell("distro")(f"{'FAIL' if any(wrong) else 'PASS'}, in {REPORT}")
     return 1 if any(wrong) else 0
