@@ -215,7 +215,7 @@ OTHER_FREQUENCY = "its frequency is not what it was at boot"
 
 
 def boots_hvm(xen: Xen) -> bool:
-    """Only this one's device model and shim have been tried."""
+    """Only this one's have been tried for more than a boot, a save and a restore."""
     return xen.version == "4.17"
 
 
