@@ -40,6 +40,9 @@ CLOCKSOURCE = GuestSpec(
     kind="pvh",
     vcpus=1,
 )
+# As the CPUs of good hosts differ, and less
+SMALL = GuestSpec("skew-5-us", kind="pvh")
+SMALL_NS = 5_000
 OLD = GuestSpec("old-skew", "", VENDORS, kind="pvh", patched=False)
 # What Xen made of the TSC of a vCPU that its clock's calibration came between
 YEARS_79 = 79 * 365 * 24 * 3600
@@ -79,6 +82,24 @@ def test_a_skew_is_noticed(trusted: Lives, case: GuestSpec) -> None:
         *clocks.check_trouble(report),
     ]
     fail_if(problems, case, life, repeat_test("skew", case))
+
+
+def test_a_small_skew_stays(trusted: Lives) -> None:
+    """It is no reason to give the TSC up, and no clock goes back by more than that."""
+    life = trusted.of(SMALL, Skew(-SMALL_NS // 1000))
+    report = life.report
+    problems = [
+        *demotion.check_still_reliable(report, 0),
+        *demotion.check_ticks(life),
+        *clocks.check_printk(report),
+        *clocks.check_alike(report),
+        *clocks.check_trouble(report),
+    ]
+    if report.worst_back("monotonic") > SMALL_NS:
+        problems.append(
+            f"CLOCK_MONOTONIC goes back {report.worst_back('monotonic')} ns"
+        )
+    fail_if(problems, SMALL, life, repeat_test("skew", SMALL))
 
 
 def test_without_the_series_time_goes_backwards(trusted: Lives) -> None:
