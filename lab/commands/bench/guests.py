@@ -70,7 +70,7 @@ def row(name: str, costs: dict[str, float]) -> str:
     """With a question mark where the machine was too busy to tell, or QEMU failed."""
     found = [costs.get(what, 0.0) for what in COLUMNS]
     told = [f"{cost:.1f}" if cost > 0 else "?" for cost in found]
-    return f"  {name:40}" + "".join(f"{text:>14}" for text in told)
+    return f"  {name:40}" + "".join(f"{text:>16}" for text in told)
 
 
 def measure(settings: Settings) -> list[str]:
@@ -79,7 +79,7 @@ def measure(settings: Settings) -> list[str]:
     build_probes(settings.kernel)
     tell: Callable[[str], None] = lambda text: say(f"bench: {text}")
     heads = [f"{name}()" for name in COLUMNS[:-1]] + ["tick"]
-    head = f"  {'':40}" + "".join(f"{name:>14}" for name in heads)
+    head = f"  {'':40}" + "".join(f"{name:>16}" for name in heads)
     lines = []
     for host, unit in ((COUNTED, "Instructions"), (settings.host, "ns, emulated")):
         lines += ["", f"{unit}, per call", head]
