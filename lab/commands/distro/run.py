@@ -299,7 +299,7 @@ def main(args: argparse.Namespace) -> int:
     image = make_userland(args.suite, settings.kernel)
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(
-        f"# Debian ({args.suite}) in guests, Linux {settings.kernel}, Xen {settings.xen}\n\n"
+        f"# Debian ({args.suite}) in guests, Linux {settings.kernel}, Xen {settings.xen.version}\n\n"
     )
     wrong = [run_case(case, settings, image) for case in cases]
     options.tell("distro")(f"{'FAIL' if any(wrong) else 'PASS'}, in {REPORT}")
