@@ -16,6 +16,8 @@ from tests.lives import Lives
 from tests.tree import KERNEL
 
 SWITCHED = re.compile(r"clocksource: Switched to clocksource (\S+)")
+# Linux 7.3 may need more time than the boot to check what the command line names
+DEFERRED = re.compile(r"Override clocksource (\S+) is not .* - deferring")
 STABLE = re.compile(r"sched_clock: Marking (stable|unstable)")
 MARKED = re.compile(r"tsc: Marking TSC unstable due to (.*)")
 TSC, XEN = "tsc", "xen"
@@ -64,7 +66,7 @@ def decided(session: Lives, case: GuestSpec) -> Decision:
     if any("watchdog" in reason for reason in MARKED.findall(log)):
         log = "\n".join(session.log_of(replace(case, name=f"{case}-again")))
     return Decision(
-        SWITCHED.findall(log)[-1],
+        [*SWITCHED.findall(log), *DEFERRED.findall(log)][-1],
         "stable" in STABLE.findall(log),
         [reason for reason in MARKED.findall(log) if "watchdog" not in reason],
     )
