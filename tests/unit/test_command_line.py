@@ -172,7 +172,7 @@ def test_the_pipeline_has_commands_that_exist() -> None:
     values = {"KERNEL": KERNELS[0], "SHARD": "1/4", "SHARD%/*": "1", "CASES": "pv"}
     for command in commands:
         words = [
-            re.sub(r"\$\{?([\w%/*]+)\}?", lambda name: values[name[1]], word)
+            re.sub(r"\$\{?([\w%/*]+)\}?", lambda name: values[str(name[1])], word)
             for word in shlex.split(command)
         ]
         parser_of_all().parse_args(words)

@@ -80,7 +80,8 @@ def test_replugged_asleep() -> None:
     replug.run(guest)
     away, back = (f"xl vcpu-set --ignore-host 7 {number}" for number in (1, 2))
     wanted = ["online 1", away, "save", "restore", "online 2", back, f"rest {TICKS}"]
-    assert [asked for asked in guest.asked if asked in wanted] == wanted
+    asked = [order for order in guest.asked if order in wanted]
+    assert asked[: len(wanted)] == wanted
 
 
 def test_neighbours_do_not_outlive_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
