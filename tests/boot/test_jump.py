@@ -33,6 +33,7 @@ JUMPS = {
     "idle-15-s-back": Jump(-15 * SECOND, idle=True),
     "idle-wrapped": Jump(-5000 * SECOND, idle=True),
 }
+FAR = ("15-s-forward", "idle-15-s-forward")
 STANDSTILLS = ("15-s-back", "wrapped")
 # Longer than the watchdog keeps a sample to compare others with
 PAUSE_SECONDS = 12
@@ -83,6 +84,14 @@ def shown(seconds: int) -> str:
     sign = "-" if seconds < 0 else ""
     numbers = "|".join(str(abs(seconds) + offset) for offset in (-1, 0))
     return rf"{sign}({numbers})\d\d\d"
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_sched_clock_follows_timekeeping(older: Lives, name: str) -> None:
+    """At once: it does not wait until the core has replaced the clocksource."""
+    report = older.of(GuestSpec(name), JUMPS[name]).report
+    [demoted], [blamed] = report.demotions, report.grep(demotion.CORE_BLAMES)
+    assert blamed.usec - demoted.record.usec < (JUMPS[name].ns - SECOND) / 1000
 
 
 @pytest.mark.parametrize("name", STANDSTILLS)
