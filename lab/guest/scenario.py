@@ -110,12 +110,12 @@ def drift(ticks: list[Tick], rounds: list[int]) -> float:
     """By how many seconds dom0's clock moved further than the guest's.
 
     From the first to the last of the ticks that came in these rounds. With two rounds
-    that one of the first two counts which dom0 heard of sooner, and so of the last two,
-    and with more rounds of as many.
+    that one of the first two counts which dom0 heard of sooner, with more of as many
+    as there are rounds, and so of the last two.
     """
     lags = [tick.at - tick.monotonic for tick in ticks[-sum(rounds) :]]
     near = len(rounds)
-    return min(lags[-near:]) - min(lags[:near]) if lags else 0.0
+    return min(lags[-min(near, 2) :]) - min(lags[:near]) if lags else 0.0
 
 
 def tick(guest: Guest, number: int) -> None:

@@ -178,6 +178,8 @@ class Heard:
         ((2.1, 2, 1.4) + (0,) * 13, 4, False),
         # However many it was asked for, the last of the first round counts
         ((0,) * 6 + (3,) * 22, 4, True),
+        # Of the last ones never more than two count
+        ((0,) * 3 + (3,) * 5 + (0, 0, 3, 3) * 2, 4, True),
         # The guest's clock loses time, or gains it, or stands still once
         (tuple(n / 2 for n in range(16)), 4, True),
         (tuple(-n / 2 for n in range(16)), 4, True),

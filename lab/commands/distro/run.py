@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable
 
-from lab.base.common import BUILD, LabError, need_space, say
+from lab.base.common import BUILD, LabError, need_space
 from lab.checks.all import Findings, Slept, check_guest, check_series, problems_of
 from lab.checks.programs import check_alert, check_programs, summary
 from lab.commands import options
@@ -99,32 +99,39 @@ CASES = (
     Case("pv-migrate", "pv", "migrate"),
 )
 SUITES = ("bookworm", "trixie")
-SLEPT = {
-    "save": Slept(1, 1),
-    "package": Slept(1, 1),
-    "move": Slept(1, 1, elsewhere=True),
-    "checkpoint": Slept(1),
-    "migrate": Slept(1, 1),
-}
 
 
 @Steps
 def migrate(guest: Guest) -> None:
-    """Live, to the machine that it is on."""
+    """Live, to the machine that it is on; its readers rest throughout."""
     guest.migrate()
     tick(guest, TICKS)
 
 
-SCENARIOS = {
-    "save": save,
-    "package": save,
-    "pause": pause,
-    "checkpoint": checkpoint,
-    "migrate": migrate,
+@dataclass(frozen=True)
+class Lifecycle:
+    """What happens, how Xen suspends the guest for that, and what must outlast it."""
+
+    # None: a move, for which there has to be another host
+    scenario: Scenario | None
+    slept: Slept = Slept()
+    # A TCP connection to dom0, which is the same one throughout
+    network: bool = False
+
+
+JUMP = Jump(JUMP_NS, idle=True)
+LIFECYCLES = {
+    "save": Lifecycle(save, Slept(1, 1), network=True),
+    "package": Lifecycle(save, Slept(1, 1)),
+    "pause": Lifecycle(pause, network=True),
+    "checkpoint": Lifecycle(checkpoint, Slept(1), network=True),
+    "migrate": Lifecycle(migrate, Slept(1, 1), network=True),
+    "jump": Lifecycle(JUMP),
+    "alert": Lifecycle(JUMP),
+    "move": Lifecycle(None, Slept(1, 1, elsewhere=True)),
 }
-# The guest keeps a TCP connection to dom0, which is the same one
-CONNECTED = ("save", "pause", "checkpoint", "migrate")
 REPORT = BUILD / "lab" / "distro.md"
+tell = options.tell("distro")
 
 
 def arguments(parser: options.Parser) -> None:
@@ -149,12 +156,11 @@ def arguments(parser: options.Parser) -> None:
 
 
 def scenario_of(case: Case, away: Session | None) -> Scenario:
-    if case.jumps:
-        return Jump(JUMP_NS, idle=True)
-    if case.what == "move":
+    scenario = LIFECYCLES[case.what].scenario
+    if scenario is None:
         assert away is not None
-        return Move(away.host(case.kind), pause=PAUSE_USEC)
-    return SCENARIOS[case.what]
+        scenario = Move(away.host(case.kind), pause=PAUSE_USEC)
+    return scenario
 
 
 def spec_of(case: Case, disk: str, *, patched: bool) -> GuestSpec:
@@ -166,7 +172,7 @@ def spec_of(case: Case, disk: str, *, patched: bool) -> GuestSpec:
         kind=case.kind,
         memory=MEMORY,
         disk=disk,
-        network=case.what in CONNECTED,
+        network=LIFECYCLES[case.what].network,
     )
 
 
@@ -174,7 +180,7 @@ def findings(case: Case, spec: GuestSpec, life: Life, said: dict[str, str]) -> F
     """What each check has to say."""
     if case.what == "alert":
         return check_alert(said)
-    slept = SLEPT.get(case.what, Slept())
+    slept = LIFECYCLES[case.what].slept
     found = check_guest(spec, life, slept)
     found |= check_programs(
         said["begin"], said["end"], follows=spec.patched, resumes=slept.wakes
@@ -185,23 +191,19 @@ def findings(case: Case, spec: GuestSpec, life: Life, said: dict[str, str]) -> F
     return found
 
 
-Tell = Callable[[str], None]
-
-
-def tell(text: str) -> None:
-    """To who looks on."""
-    say(f"distro: {text}")
-
-
 def report(text: str) -> None:
-    """To the report as well, which an interrupted command leaves, too."""
+    """Tell it, and the report as well, which an interrupted command leaves."""
     tell(text)
     with REPORT.open("a", encoding="utf-8") as file:
         file.write(f"- {text}\n")
 
 
 def run_guest(
-    case: Case, spec: GuestSpec, home: Session, away: Session | None, told: Tell
+    case: Case,
+    spec: GuestSpec,
+    home: Session,
+    away: Session | None,
+    told: Callable[[str], None],
 ) -> list[str]:
     """What is wrong with it."""
     kind = Alerted if case.what == "alert" else Programs
@@ -237,7 +239,7 @@ def live_case(
     image: Path,
     *,
     patched: tuple[bool, ...],
-    told: Tell = tell,
+    told: Callable[[str], None] = tell,
 ) -> list[list[str]]:
     """What is wrong with each guest, of which these have the series.
 
@@ -252,9 +254,7 @@ def live_case(
         def session(spec: HostSpec) -> Session:
             spec = replace(spec, memory=HOST_MEMORY, series=all(patched))
             name = f"distro-{spec.name}"
-            return stack.enter_context(
-                Session(name, settings, options.tell("distro"), spec, images)
-            )
+            return stack.enter_context(Session(name, settings, tell, spec, images))
 
         home = session(UNTRUSTED.older() if case.jumps else UNTRUSTED)
         away = session(HOSTS["1ghz"]) if case.what == "move" else None
@@ -302,5 +302,5 @@ def main(args: argparse.Namespace) -> int:
         f"# Debian ({args.suite}) in guests, Linux {settings.kernel}, Xen {settings.xen.version}\n\n"
     )
     wrong = [run_case(case, settings, image) for case in cases]
-    options.tell("distro")(f"{'FAIL' if any(wrong) else 'PASS'}, in {REPORT}")
+    tell(f"{'FAIL' if any(wrong) else 'PASS'}, in {REPORT}")
     return 1 if any(wrong) else 0
