@@ -221,6 +221,27 @@ def test_a_vcpu_without_a_tick_has_no_time() -> None:
         assert bool(clocks.check_printk(report)) == back
 
 
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        # By the stamps of the two records 2.8 s lie between them
+        (("ready at 1985000000 ns", "finishing at 4802000000 ns"), False),
+        (("ready at 985000000 ns", "finishing at 3802000000 ns"), False),
+        (("ready at 1985000000 ns", "finishing at 19802000000 ns"), True),
+        (("ready at 19985000000 ns", "finishing at 4802000000 ns"), True),
+        (("ready at 1985000000 ns", "finishing"), True),
+    ],
+)
+def test_sched_clock_and_monotonic_move_alike(
+    said: tuple[str, str], wrong: bool
+) -> None:
+    text = RECORDED
+    for old, new in zip(("agent: ready", "agent: finishing"), said):
+        assert old in text
+        text = text.replace(old, f"agent: {new}")
+    assert bool(clocks.check_alike(parse(text))) == wrong
+
+
 def test_printk_that_counts_the_suspend_is_wrong() -> None:
     report = parse(RECORDED)
     assert report.downtime > 0 and not clocks.check_suspend(report)
