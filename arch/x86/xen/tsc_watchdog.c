@@ -313,11 +313,11 @@ static u64 xen_tsc_continued_from(const struct xen_tsc_sample *then,
 }
 
 /*
- * Is this vCPU further ahead than the core follows, and ktime, which all CPUs share, is
- * not? While no CPU has updated ktime since the TSC moved this is not known: -EAGAIN. On
- * the first CPU ktime follows in any case, when the clocksource is replaced there.
+ * 1 if this vCPU is further ahead than the core follows, and ktime, which all CPUs share,
+ * is not; else 0. While no CPU has updated ktime since the TSC moved that is not known:
+ * -EAGAIN. On the first CPU ktime follows at the latest when the clocksource is replaced.
  */
-static int xen_tsc_is_far_ahead(const struct xen_tsc_sample *now, s64 skew)
+static int xen_tsc_far_ahead(const struct xen_tsc_sample *now, s64 skew)
 {
 	u64 *since = this_cpu_ptr(&xen_tsc_ahead_since), last = *since;
 	u64 ktime = ktime_get_coarse_ns();
@@ -336,7 +336,7 @@ static void xen_tsc_failed(const struct xen_tsc_sample *reference,
 {
 	const struct xen_tsc_sample *good = this_cpu_ptr(&xen_tsc_good);
 	u64 value = xen_tsc_continued_from(reference, now);
-	int far_ahead = xen_tsc_is_far_ahead(now, skew);
+	int far_ahead = xen_tsc_far_ahead(now, skew);
 
 	if (far_ahead < 0)
 		return;
@@ -432,7 +432,7 @@ void xen_tsc_watchdog_reset(void)
 		per_cpu(xen_tsc_ahead_since, cpu) = 0;
 	}
 
-	/* Whatever it is now */
+	/* Take any */
 	xen_tsc_ktime_ahead = S64_MAX / 2;
 	xen_tsc_read_sample(&now);
 	xen_tsc_set_reference(&now);
