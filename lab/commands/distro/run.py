@@ -96,7 +96,8 @@ CASES = (
     Case("pv-package", "pv", "package"),
     Case("pv-move-1ghz", "pv", "move"),
     Case("pv-checkpoint", "pv", "checkpoint"),
-    Case("pv-migrate", "pv", "migrate"),
+    # Only Xen 4.14 migrates PV guests live
+    Case("pvh-migrate", "pvh", "migrate"),
 )
 SUITES = ("bookworm", "trixie")
 
@@ -183,7 +184,7 @@ def findings(case: Case, spec: GuestSpec, life: Life, said: dict[str, str]) -> F
     slept = LIFECYCLES[case.what].slept
     found = check_guest(spec, life, slept)
     found |= check_programs(
-        said["begin"], said["end"], follows=spec.patched, resumes=slept.wakes
+        said["begin"], said["end"], follows=spec.patched, resumes=slept.suspends
     )
     if spec.patched:
         host = UNTRUSTED.for_guests(spec.kind)
