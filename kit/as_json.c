@@ -70,7 +70,7 @@ static void one_guest(struct json *json, const struct guest *guest)
 	json_optional(json, "reason", guest->reason);
 	leaf(json, guest, BEFORE);
 	leaf(json, guest, AFTER);
-	json_integer(json, "demotions", guest->demotions);
+	json_integer(json, "demoted", guest->demoted);
 	json_begin(json, "ns", '{');
 	number(json, "clock_gettime", guest->cost[COST_VDSO]);
 	number(json, "syscall", guest->cost[COST_SYSCALL]);

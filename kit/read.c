@@ -52,8 +52,8 @@ static void read_fact(struct guest *guest, enum when when, const char *key,
 		COPY(guest->verdict[when], value);
 	else if (!strcmp(key, "sysfs.reason"))
 		COPY(guest->reason, value);
-	else if (!strcmp(key, "sysfs.demotions"))
-		guest->demotions = strtol(value, NULL, 10);
+	else if (!strcmp(key, "sysfs.demoted"))
+		guest->demoted = strtol(value, NULL, 10);
 	else if (!strcmp(key, "time_leaf"))
 		sscanf(value, "%i %u %u %u", (int *)&leaf->flags, &leaf->mode, &leaf->khz,
 		       &leaf->incarnation);

@@ -112,7 +112,7 @@ unsigned int problems_of(const struct guest *guest, char problems[MAX_PROBLEMS][
 			 guest->jumps);
 	if (guest->wrong_speed)
 		snprintf(problems[n++], TEXT, "xen-clock watch saw a clock run at a wrong speed");
-	if (guest->demotions)
+	if (guest->demoted)
 		snprintf(problems[n++], TEXT, "the TSC was demoted: %.200s", guest->reason);
 	for (i = 0; i < guest->troubles; i++)
 		snprintf(problems[n++], TEXT, "%.250s", guest->trouble[i]);

@@ -58,7 +58,7 @@ struct guest {
 	char reason[TEXT];
 	char rule[24];
 	struct leaf leaf[WHENS];
-	long demotions;
+	long demoted;
 	double cost[COSTS];		/* ns; 0: not measured */
 	double boot;			/* s from the first record to init; 0: not known */
 

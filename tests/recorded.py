@@ -124,7 +124,7 @@ PATCHED = Guest(
         "incarnation": "2",
         "verdict": "reliable",
         "reason": RULES["emulated"][1],
-        "demotions": "0",
+        "demoted": "0",
     },
 )
 

@@ -19,7 +19,7 @@ Told = dict[str, str]
 def told_by_log(report: Report) -> Told:
     told = {
         "verdict": "unstable",
-        "demotions": str(len(report.demotions)),
+        "demoted": str(len(report.demotions)),
         "booted": report.verdicts[0]["khz"],
         "sched_clock": report.sched_clock,
     }
@@ -29,7 +29,7 @@ def told_by_log(report: Report) -> Told:
 
 
 def told_by_sysfs(report: Report) -> Told:
-    names = ("verdict", "reason", "incarnation", "demotions")
+    names = ("verdict", "reason", "incarnation", "demoted")
     return {
         **{name: report.fact(f"after.sysfs.{name}") for name in names},
         "khz": report.fact("after.sysfs.frequency_khz"),
@@ -38,7 +38,7 @@ def told_by_sysfs(report: Report) -> Told:
 
 
 def told_by_trace(report: Report) -> Told:
-    told = {"demotions": str(len(values_of(report, DEMOTE)))}
+    told = {"demoted": str(len(values_of(report, DEMOTE)))}
     for seen in values_of(report, RESUME):
         told["sched_clock"] = seen["source"]
     return told
@@ -58,7 +58,7 @@ def told_by_metrics(report: Report) -> Told:
     found = METRIC.findall(report.words("xen-clock-metrics.after"))
     value = {name: number for name, labels, number in found if not labels}
     told = {
-        "demotions": value["demotions_total"],
+        "demoted": value["demoted"],
         "incarnation": value["tsc_incarnation"],
         "khz": str(int(value["tsc_frequency_hertz"]) // 1000),
     }
@@ -90,7 +90,7 @@ def check_watch(report: Report) -> list[str]:
 def check_wait(report: Report) -> list[str]:
     """Blocked until the guest was moved, and says whether that demoted the TSC."""
     [line] = report.words("xen-clock-wait.after").splitlines()
-    demoted = report.fact("after.sysfs.demotions") != "0"
+    demoted = report.fact("after.sysfs.demoted") != "0"
     wanted = ("demotion", "6") if demoted else ("resume", "0")
     seen = (json.loads(line)["event"], report.fact("status.xen-clock-wait.after"))
     return [f"wait: {seen}, expected {wanted}"] if seen != wanted else []
@@ -108,11 +108,11 @@ def check_story(report: Report) -> list[str]:
     }
     # Not all of them know the clocksource and sched_clock
     must = {
-        "the log": "verdict reason khz booted incarnation demotions sched_clock",
-        "sysfs": "verdict reason khz booted incarnation demotions",
-        "the trace": "demotions sched_clock",
-        "watch": "verdict reason khz booted incarnation demotions clocksource",
-        "metrics": "verdict khz incarnation demotions clocksource",
+        "the log": "verdict reason khz booted incarnation demoted sched_clock",
+        "sysfs": "verdict reason khz booted incarnation demoted",
+        "the trace": "demoted sched_clock",
+        "watch": "verdict reason khz booted incarnation demoted clocksource",
+        "metrics": "verdict khz incarnation demoted clocksource",
     }
     wrong = [
         f"{teller} does not tell the {name}"

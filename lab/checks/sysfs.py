@@ -30,7 +30,7 @@ def of_log(report: Report, when: str) -> dict[str, object]:
     return {
         "verdict": verdict["verdict"],
         "reason": verdict["reason"],
-        "demotions": len(lines),
+        "demoted": len(lines),
     }
 
 

@@ -145,13 +145,13 @@ def check_tool(report: Report, expected: Expectation, *, patched: bool) -> list[
             "verdict": (verdict["verdict"], report.fact("after.sysfs.verdict")),
             "reason": (verdict["reason"], report.fact("after.sysfs.reason")),
             "by": (verdict["by"], "kernel"),
-            "demotions": (str(said["demotions"]), report.fact("after.sysfs.demotions")),
+            "demoted": (str(said["demoted"]), report.fact("after.sysfs.demoted")),
         }
     else:
         pairs |= {
             "verdict": (verdict["verdict"], expected.verdict),
             "by": (verdict["by"], "policy"),
-            "demotions": (said["demotions"], None),
+            "demoted": (said["demoted"], None),
         }
     pairs["rule"] = (verdict["rule"], expected.rule)
     return [

@@ -75,7 +75,6 @@ void policy_total(void)
 	claim(now.rule && now.rule[0] && now.reason && now.reason[0]);
 	claim(boot.verdict <= XEN_TSC_UNSTABLE && now.verdict <= XEN_TSC_UNSTABLE);
 	claim(xen_tsc_mode_name(nondet_u32())[0]);
-	claim(xen_tsc_request_name(request)[0]);
 	claim(xen_tsc_verdict_name(boot.verdict)[0]);
 }
 

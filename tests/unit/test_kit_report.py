@@ -74,7 +74,7 @@ def test_report_is_what_the_lab_reads(program: bytes, tmp_path: Path) -> None:
         ("OOM killer enabled.", "BUG: soft lockup", "BUG: soft lockup"),
         (
             "after.itsc 0",
-            "after.sysfs.demotions 1\nafter.sysfs.reason it jumped",
+            "after.sysfs.demoted 1\nafter.sysfs.reason it jumped",
             "the TSC was demoted: it jumped",
         ),
         (

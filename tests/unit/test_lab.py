@@ -77,7 +77,7 @@ def test_recorded_report_is_right() -> None:
         (";OOM killer enabled.", ";BUG: soft lockup", "complains"),
         (
             ";OOM killer enabled.",
-            ";xen: xen_tsc_reliable=maybe is not",
+            ";xen: xen_tsc_reliable=maybe is ignored",
             "number of warnings",
         ),
     ],

@@ -28,7 +28,7 @@ SYSFS = {
     "reason": WHY,
     "frequency_khz": "999999",
     "incarnation": "2",
-    "demotions": "1",
+    "demoted": "1",
 }
 TRACE = (
     ("xen_sched_clock_resume", "source=pvclock value=1 offset=5"),
@@ -40,7 +40,7 @@ WATCH = (
     ("reason", "Xen guarantees it", WHY),
     ("khz", "2596128", "999999"),
     ("incarnation", "1", "2"),
-    ("demotions", "0", "1"),
+    ("demoted", "0", "1"),
 )
 METRICS = """\
 # HELP xen_clock_tsc_frequency_hertz Frequency of the TSC by Xen's time leaf.
@@ -50,7 +50,7 @@ xen_clock_clocksource{clocksource="xen"} 1
 xen_clock_clocksource{clocksource="tsc"} 0
 xen_clock_tsc_verdict{verdict="reliable",by="kernel"} 0
 xen_clock_tsc_verdict{verdict="unstable",by="kernel"} 1
-xen_clock_demotions_total 1
+xen_clock_demoted 1
 """
 
 
@@ -137,7 +137,7 @@ def test_watch(
 
 
 @pytest.mark.parametrize(
-    ("event", "status", "demotions", "wrong"),
+    ("event", "status", "demoted", "wrong"),
     [
         ("resume", "0", "0", 0),
         ("demotion", "6", "1", 0),
@@ -147,11 +147,11 @@ def test_watch(
     ],
 )
 def test_wait(
-    report: Report, event: str, status: str, demotions: str, wrong: int
+    report: Report, event: str, status: str, demoted: str, wrong: int
 ) -> None:
     report.said["xen-clock-wait.after"] = json.dumps({"event": event})
     report.values["status.xen-clock-wait.after"] = status
-    report.values["after.sysfs.demotions"] = demotions
+    report.values["after.sysfs.demoted"] = demoted
     assert len(check_wait(report)) == wrong
 
 

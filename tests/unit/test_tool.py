@@ -64,7 +64,7 @@ def test_unpatched(tool: Tool, rule: str, guest: Guest) -> None:
         "by": "policy",
     }
     assert (said["time_leaf"] is None) == (rule == "no-leaf")
-    assert said["demotions"] is None
+    assert said["demoted"] is None
 
 
 @pytest.mark.parametrize("words", ["clocksource=tsc", "tsc=unstable tsc=reliable"])
@@ -94,16 +94,16 @@ def test_patched(tool: Tool) -> None:
     [said] = documents(tool(PATCHED, "--json"))
     assert said["verdict"]["by"] == "kernel" and said["time_leaf"]["incarnation"] == 2
     assert said["time_leaf"]["host_frequency_khz"] == 2596128
-    assert said["demotions"] == 0 and said["at_risk"] is False
+    assert said["demoted"] == 0 and said["at_risk"] is False
 
 
-def decided(verdict: str, reason: str, demotions: int = 0) -> dict[str, str]:
+def decided(verdict: str, reason: str, demoted: int = 0) -> dict[str, str]:
     """What a kernel with the series says."""
     return {
         **PATCHED.kernel,
         "verdict": verdict,
         "reason": reason,
-        "demotions": str(demotions),
+        "demoted": str(demoted),
     }
 
 
@@ -422,7 +422,7 @@ def test_unreadable_recording(tool: Tool, tmp_path: Path) -> None:
 
 
 def test_nonsense_in_a_file(tool: Tool) -> None:
-    guest = Guest(kernel={**PATCHED.kernel, "demotions": "many"})
+    guest = Guest(kernel={**PATCHED.kernel, "demoted": "many"})
     done = tool(guest)
     assert done.returncode == 1 and "'many', which is no number" in done.stderr
 
@@ -467,10 +467,10 @@ def test_metrics(tool: Tool) -> None:
         "xen_clock_tsc_host_frequency_hertz 2596128000",
         'xen_clock_tsc_verdict{verdict="reliable",by="kernel"} 1',
         'xen_clock_clocksource{clocksource="tsc"} 1',
-        "xen_clock_demotions_total 0",
+        "xen_clock_demoted 0",
     ):
         assert line in lines
-    assert "demotions" not in tool(Guest(), "metrics").stdout
+    assert "demoted" not in tool(Guest(), "metrics").stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.recorded import PATCHED, Guest, Tool, documents
 
-MANY = Guest(kernel={**PATCHED.kernel, "demotions": "many"})
+MANY = Guest(kernel={**PATCHED.kernel, "demoted": "many"})
 
 
 def check_unknown(

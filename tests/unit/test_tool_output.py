@@ -24,7 +24,7 @@ def test_metrics_replace_a_file(tool: Tool, tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o644
     # What cannot be read leaves it as it was
     done = tool(
-        Guest(kernel={**PATCHED.kernel, "demotions": "many"}),
+        Guest(kernel={**PATCHED.kernel, "demoted": "many"}),
         *("metrics", "--output", str(file)),
     )
     assert done.returncode == 1 and file.read_text() == text

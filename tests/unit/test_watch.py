@@ -84,7 +84,7 @@ def test_watch_sees_a_restore(tool: Tool) -> None:
         time.sleep(0.5)
         replace(cpuid, Guest(incarnation=3).cpuid())
         replace(root / "sys/hypervisor/tsc/verdict", "unstable")
-        replace(root / "sys/hypervisor/tsc/demotions", "1")
+        replace(root / "sys/hypervisor/tsc/demoted", "1")
         sources = root / "sys/devices/system/clocksource/clocksource0"
         replace(sources / "current_clocksource", "xen")
 
@@ -97,7 +97,7 @@ def test_watch_sees_a_restore(tool: Tool) -> None:
     assert changes == {
         ("incarnation", "2", "3"),
         ("verdict", "reliable", "unstable"),
-        ("demotions", "0", "1"),
+        ("demoted", "0", "1"),
         ("clocksource", "tsc", "xen"),
     }
     assert said[-1]["event"] == "summary" and said[-1]["changes"] == 4
@@ -286,7 +286,7 @@ def demote(root: Path, cpuid: Path) -> None:
     sources = root / "sys/devices/system/clocksource/clocksource0"
     replace(sources / "current_clocksource", "xen")
     if (root / "sys/hypervisor/tsc").exists():
-        replace(root / "sys/hypervisor/tsc/demotions", "1")
+        replace(root / "sys/hypervisor/tsc/demoted", "1")
 
 
 @pytest.mark.parametrize("guest", [PATCHED, Guest(clocksource="tsc")])

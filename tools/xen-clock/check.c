@@ -46,7 +46,7 @@ static enum state state_of(const struct guest *guest, const struct decision *dec
 	if (!strcmp(decision->safe, "false"))
 		return STATE_CRITICAL;
 
-	return guest->demotions ? STATE_WARNING : STATE_OK;
+	return guest->demoted ? STATE_WARNING : STATE_OK;
 }
 
 const char *safe_state(const struct guest *guest, const struct decision *decision)
@@ -103,7 +103,7 @@ int check(const struct guest *guest, const struct options *options)
 	} else {
 		printf("XEN-CLOCK %s - safe: %s, %s%s (clocksource %s, rule %s)\n",
 		       states[state], decision.safe, safe_reason(guest, &decision),
-		       guest->demotions ? "; the TSC was demoted" : "",
+		       guest->demoted ? "; the TSC was demoted" : "",
 		       *guest->clocksource ? guest->clocksource : "unknown",
 		       decision.rule);
 	}

@@ -138,7 +138,7 @@ static void read_kernel(struct guest *guest)
 		return;
 
 	read_line(TSC "reason", guest->reason);
-	read_number(TSC "demotions", &guest->demotions);
+	read_number(TSC "demoted", &guest->demoted);
 }
 
 /* Who claims to be Xen does not change, and to look takes hundreds of traps */

@@ -139,9 +139,9 @@ static void own_verdict(const struct guest *guest)
 	plain("patched", "gauge", "Whether the kernel evaluates the TSC itself.",
 	      guest->patched);
 	if (guest->patched)
-		plain("demotions_total", "counter",
-		      "How often the kernel has marked the TSC unstable since the boot.",
-		      guest->demotions);
+		plain("demoted", "gauge",
+		      "Whether the kernel has marked the TSC unstable since the boot.",
+		      guest->demoted);
 }
 
 static void prices(const struct costs *costs)

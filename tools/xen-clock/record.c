@@ -32,7 +32,7 @@ static const char * const files[] = {
 	"/sys/hypervisor/tsc/incarnation",
 	"/sys/hypervisor/tsc/verdict",
 	"/sys/hypervisor/tsc/reason",
-	"/sys/hypervisor/tsc/demotions",
+	"/sys/hypervisor/tsc/demoted",
 	"/sys/devices/system/clocksource/clocksource0/current_clocksource",
 	"/sys/devices/system/clocksource/clocksource0/available_clocksource",
 	"/sys/devices/system/cpu/nohz_full",

@@ -59,7 +59,7 @@ const char *advice(const struct guest *guest, const struct decision *decision,
 		return advice_unsafe(decision);
 	if (!*guest->clocksource)
 		return "Find out which clocksource is in use: the kernel does not say.";
-	if (guest->demotions)
+	if (guest->demoted)
 		return "The TSC was demoted: time is right, and slow to read until the next boot.";
 	if (!decision->guaranteed)
 		return advice_rule(decision->rule, guest->facts.domain == XEN_TSC_DOM0);

@@ -71,9 +71,9 @@ void json_summary(const struct guest *guest, const struct costs *costs)
 	json_string(&json, "clock_gettime", costs->vdso ? "vDSO" : "system call");
 	/* Only a patched kernel knows */
 	if (guest->patched)
-		json_integer(&json, "demotions", guest->demotions);
+		json_integer(&json, "demoted", guest->demoted);
 	else
-		json_null(&json, "demotions");
+		json_null(&json, "demoted");
 
 	json_begin(&json, "verdict", '{');
 	json_string(&json, "verdict", decision.verdict);

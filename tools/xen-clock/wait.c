@@ -13,10 +13,10 @@ static bool wants(const struct options *options, const char *event)
 	return !options->event || !strcmp(options->event, event);
 }
 
-/* By the kernel's own count, or, without the series, by what it reads the time from */
+/* By what the kernel says, or, without the series, by what it reads the time from */
 static bool demoted(const struct guest *was, const struct guest *is)
 {
-	return is->demotions > was->demotions ||
+	return is->demoted > was->demoted ||
 	       (!strcmp(was->clocksource, "tsc") && strcmp(is->clocksource, "tsc"));
 }
 

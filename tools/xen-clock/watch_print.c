@@ -181,7 +181,7 @@ unsigned int print_changes(bool json, const struct guest *was, const struct gues
 		{ "khz", was->facts.khz, is->facts.khz },
 		{ "host_khz", was->facts.host_khz, is->facts.host_khz },
 		{ "incarnation", was->facts.incarnation, is->facts.incarnation },
-		{ "demotions", was->demotions, is->demotions },
+		{ "demoted", was->demoted, is->demoted },
 	};
 	unsigned int i, count = 0;
 

@@ -91,7 +91,7 @@ struct guest {
 	/* Of patched kernels only, empty or 0 elsewhere */
 	char verdict[LINE_SIZE];
 	char reason[LINE_SIZE];
-	unsigned long demotions;
+	unsigned long demoted;
 
 	/* CPUs in nohz_full=, as the kernel lists them */
 	char nohz_full[LINE_SIZE];

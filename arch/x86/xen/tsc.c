@@ -47,8 +47,8 @@ static bool xen_tsc_named __ro_after_init;
 static int __init xen_tsc_reliable_setup(char *arg)
 {
 	if (!xen_tsc_parse_request(arg, &xen_tsc_request))
-		pr_warn("xen_tsc_reliable=%s is not auto, on or off; using %s\n",
-			arg ?: "", xen_tsc_request_name(xen_tsc_request));
+		pr_warn("xen_tsc_reliable=%s is ignored: it is not auto, on or off\n",
+			arg ?: "");
 
 	return 0;
 }

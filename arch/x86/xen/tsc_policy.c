@@ -327,24 +327,6 @@ const char *xen_tsc_mode_name(u32 mode)
 }
 
 /**
- * xen_tsc_request_name - the name of a request, as xen_tsc_reliable= takes it
- * @request: the request
- *
- * Return: a string that is never NULL.
- */
-const char *xen_tsc_request_name(enum xen_tsc_request request)
-{
-	switch (request) {
-	case XEN_TSC_ON:
-		return "on";
-	case XEN_TSC_OFF:
-		return "off";
-	default:
-		return "auto";
-	}
-}
-
-/**
  * xen_tsc_verdict_name - the name of a verdict
  * @verdict: the verdict
  *

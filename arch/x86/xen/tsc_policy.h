@@ -87,7 +87,6 @@ struct xen_tsc_decision xen_tsc_reevaluate(const struct xen_tsc_decision *boot,
 bool xen_tsc_parse_request(const char *arg, enum xen_tsc_request *request);
 
 const char *xen_tsc_mode_name(u32 mode);
-const char *xen_tsc_request_name(enum xen_tsc_request request);
 const char *xen_tsc_verdict_name(enum xen_tsc_verdict verdict);
 
 #endif /* XEN_TSC_POLICY_H */

@@ -64,12 +64,12 @@ static ssize_t reason_show(struct kobject *kobj, struct kobj_attribute *attr, ch
 
 static struct kobj_attribute reason_attr = __ATTR_RO(reason);
 
-static ssize_t demotions_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+static ssize_t demoted_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%d\n", xen_tsc_demotion(NULL, 0));
 }
 
-static struct kobj_attribute demotions_attr = __ATTR_RO(demotions);
+static struct kobj_attribute demoted_attr = __ATTR_RO(demoted);
 
 static const struct attribute *const xen_tsc_attrs[] = {
 	&mode_attr.attr,
@@ -80,12 +80,12 @@ static const struct attribute *const xen_tsc_attrs[] = {
 	&incarnation_attr.attr,
 	&verdict_attr.attr,
 	&reason_attr.attr,
-	&demotions_attr.attr,
+	&demoted_attr.attr,
 	NULL
 };
 
 /**
- * xen_tsc_sysfs_notify - wake up who polls what a resume or a demotion changes
+ * xen_tsc_sysfs_notify - wake up pollers of the files that a resume or a demotion changes
  *
  * Context: process.
  */

@@ -6,7 +6,8 @@
  * after S3 of the host, it can have another frequency after a migration, and it can differ
  * between vCPUs. So each vCPU compares it with the pvclock, and with what the
  * others found: when Xen's timer is programmed the pvclock is read anyway, and the
- * TSC with it. The end of a timer interrupt compares what was read last. So the
+ * TSC with it. The end of a timer interrupt compares what was read last, which can have
+ * been in the interrupt before, if the core programs the timer at the exit. So the
  * watchdog reads no clock of its own, which would trap where Xen emulates RDTSC. The
  * timers have used the TSC by then, so xen_tsc_check_secondary() comes before them after a
  * resume, when the TSCs of vCPUs can differ by decades.
@@ -34,7 +35,6 @@
 #include <linux/limits.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
-#include <linux/nmi.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
@@ -48,6 +48,7 @@
 
 #include <asm/current.h>
 #include <asm/msr.h>
+#include <asm/pvclock.h>
 #include <asm/tsc.h>
 #include <asm/xen/hypervisor.h>
 
@@ -72,7 +73,7 @@
 /* __sched_clock_work() does not follow a clock that is ahead of ktime by 10 seconds */
 #define XEN_TSC_AHEAD_NS	(9LL * NSEC_PER_SEC)
 
-/* Nothing is watched without one: where Xen's timers are not used, and if asked for */
+/* NULL: nothing is watched, as without Xen's timers, or with xen_tsc_reliable=off */
 static const struct xen_tsc_tolerance *xen_tsc_tolerance __read_mostly;
 
 /* What all samples are compared with; serialized by the lock, read without it */
@@ -83,7 +84,7 @@ static struct {
 	.seq = SEQCNT_LATCH_ZERO(xen_tsc_reference.seq),
 };
 
-/* How far ktime is ahead of the pvclock (ns), but for a jump that it may have followed */
+/* By how much ktime was ahead of the pvclock (ns) before it can have followed a jump */
 static s64 xen_tsc_ktime_ahead;
 
 static DEFINE_RAW_SPINLOCK(xen_tsc_lock);
@@ -134,7 +135,7 @@ bool xen_tsc_demotion(char *text, size_t size)
  */
 static void xen_tsc_work_fn(struct work_struct *work)
 {
-	/* A demotion from there on has the work run again */
+	/* A demotion after this queues the work again */
 	if (xen_tsc_report())
 		mark_tsc_unstable("Xen guest demotion");
 }
@@ -182,21 +183,20 @@ void xen_tsc_queue_report(void)
 }
 
 /*
- * Timekeeping leaves the TSC in threads. But on a TSC that was set back time stands
- * still, the tick does nothing, and a busy task would keep its CPU until the TSC has
- * caught up. Do the tick's job here. A realtime task that never sleeps still keeps the
- * work item, and so the switch, waiting if it is on this CPU. If the core has to stay on
- * the TSC, as with clocksource=tsc and without high resolution timers, give up after a while.
+ * A kworker and a kthread switch the clocksource. But on a TSC that was set back time
+ * stands still, the tick does nothing, and a busy task would keep its CPU until the TSC
+ * has caught up. Do the tick's job here. If the core has to stay on the TSC, as with
+ * clocksource=tsc and without high resolution timers, give up after a while.
  */
 static void xen_tsc_kick(void)
 {
 	if (xchg(&xen_tsc_work_needed, false))
-		schedule_work(&xen_tsc_work);
+		queue_work(system_dfl_wq, &xen_tsc_work);
 
 	if (!READ_ONCE(xen_tsc_leaving))
 		return;
 
-	/* Or this interrupt is charged with the jump, which the scheduler's clock then lacks */
+	/* Or the jump counts as interrupt time, and the clock of the tasks lacks it */
 	account_hardirq_enter(current);
 
 	if (xen_clocksource_is_used() ||
@@ -313,9 +313,9 @@ static u64 xen_tsc_continued_from(const struct xen_tsc_sample *then,
 }
 
 /*
- * 1 if this vCPU is further ahead than the core follows, and ktime, which all CPUs share,
- * is not; else 0. While no CPU has updated ktime since the TSC moved that is not known:
- * -EAGAIN. On the first CPU ktime follows at the latest when the clocksource is replaced.
+ * 1: this vCPU is further ahead than the core follows, and ktime, which all CPUs share, is
+ * not. 0: it is not, or ktime has followed it, or will, as the first CPU replaces the
+ * clocksource. -EAGAIN: no CPU has updated ktime since the TSC moved, so ask again.
  */
 static int xen_tsc_far_ahead(const struct xen_tsc_sample *now, s64 skew)
 {
@@ -354,8 +354,6 @@ static void xen_tsc_failed(const struct xen_tsc_sample *reference,
 		value = max_t(s64, value, xen_tsc_continued_from(good, now));
 
 	xen_tsc_demote(now, value, "TSC and pvclock moved apart", skew);
-	/* Nothing was stuck for the time of a forward jump */
-	touch_all_softlockup_watchdogs();
 }
 
 static void xen_tsc_check(const struct xen_tsc_sample *now)
@@ -397,7 +395,7 @@ static void xen_tsc_follow(void)
 /**
  * xen_tsc_watchdog - check this CPU's latest sample
  *
- * Context: Xen's timer interrupt, after the timers, which have read the sample.
+ * Context: Xen's timer interrupt, after the timers.
  */
 void xen_tsc_watchdog(void)
 {
@@ -451,8 +449,9 @@ static void xen_tsc_repair(const struct xen_tsc_sample *reference,
 
 	tsc_verify_tsc_adjust(true);
 	wrmsr(MSR_IA32_TSC, (u32)tsc, tsc >> 32);
-	/* The pvclock has to follow the TSC at once */
+	/* The pvclock has to follow the TSC at once, and to forget what was read meanwhile */
 	xen_refresh_vcpu_time();
+	pvclock_resume();
 }
 
 /**
@@ -468,6 +467,7 @@ static void xen_tsc_repair(const struct xen_tsc_sample *reference,
  */
 void xen_tsc_check_secondary(void)
 {
+	struct pvclock_vcpu_time_info *info = &__this_cpu_read(xen_vcpu)->time;
 	struct xen_tsc_sample reference = xen_tsc_get_reference();
 	struct xen_tsc_sample now;
 	s64 elapsed, skew;
@@ -475,8 +475,14 @@ void xen_tsc_check_secondary(void)
 	if (!xen_tsc_can_be_watched() || !xen_tsc_is_used())
 		return;
 
+	/* CPU 0 has demoted it, for example for its frequency, so that tsc_khz is wrong */
+	if (smp_load_acquire(&xen_tsc_demoted_reason) && !READ_ONCE(xen_tsc_demoted_skew))
+		return;
+
 	/* Before Xen 4.16 it can take a moment until vcpu_info has the time */
-	if (!__this_cpu_read(xen_vcpu)->time.tsc_to_system_mul)
+	if (!info->tsc_to_system_mul)
+		xen_refresh_vcpu_time();
+	if (!info->tsc_to_system_mul)
 		return;
 
 	xen_tsc_read_sample(&now);

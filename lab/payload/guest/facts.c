@@ -79,7 +79,7 @@ static void report_trust(const char *when)
 
 static const char *const sysfs_files[] = {
 	"mode", "emulated", "host_reliable", "frequency_khz", "host_frequency_khz",
-	"incarnation", "verdict", "reason", "demotions",
+	"incarnation", "verdict", "reason", "demoted",
 };
 
 void report_facts(const char *when)

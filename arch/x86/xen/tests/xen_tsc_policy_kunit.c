@@ -229,10 +229,6 @@ static void test_names(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, xen_tsc_mode_name(4), "unknown");
 	KUNIT_EXPECT_STREQ(test, xen_tsc_mode_name(U32_MAX), "unknown");
 
-	KUNIT_EXPECT_STREQ(test, xen_tsc_request_name(XEN_TSC_AUTO), "auto");
-	KUNIT_EXPECT_STREQ(test, xen_tsc_request_name(XEN_TSC_ON), "on");
-	KUNIT_EXPECT_STREQ(test, xen_tsc_request_name(XEN_TSC_OFF), "off");
-
 	KUNIT_EXPECT_STREQ(test, xen_tsc_verdict_name(XEN_TSC_RELIABLE), "reliable");
 	KUNIT_EXPECT_STREQ(test, xen_tsc_verdict_name(XEN_TSC_UNVERIFIED), "unverified");
 	KUNIT_EXPECT_STREQ(test, xen_tsc_verdict_name(XEN_TSC_UNSTABLE), "unstable");

@@ -90,23 +90,22 @@ static void test_leaf(bool pv)
 
 static void test_verdict(void)
 {
-	char demotions[LINE], verdict[LINE], reason[LINE];
+	char demoted[LINE], verdict[LINE], reason[LINE];
 	bool unstable;
 
 	/* In this order, as the TSC can be demoted at any time, and stays demoted */
-	read_file("demotions", demotions);
+	read_file("demoted", demoted);
 	read_file("verdict", verdict);
 	read_file("reason", reason);
-	ksft_print_msg("verdict '%s', reason '%s', demotions '%s'\n", verdict, reason,
-		       demotions);
+	ksft_print_msg("verdict '%s', reason '%s', demoted '%s'\n", verdict, reason, demoted);
 
 	unstable = !strcmp(verdict, "unstable");
 	ksft_test_result(unstable || !strcmp(verdict, "reliable") ||
 			 !strcmp(verdict, "unverified"), "verdict is known\n");
 	ksft_test_result(*reason && strncmp(reason, "unreadable", 10),
 			 "reason is given\n");
-	ksft_test_result(!strcmp(demotions, "0") || (!strcmp(demotions, "1") && unstable),
-			 "demotions fit the verdict\n");
+	ksft_test_result(!strcmp(demoted, "0") || (!strcmp(demoted, "1") && unstable),
+			 "demoted fits the verdict\n");
 }
 
 /* A file that was read reports an event when its value may have changed, and not before */
