@@ -110,17 +110,19 @@ def main(args: argparse.Namespace) -> int:
     script("setup", "check")
     build_probes(args.kernel)
     rows: list[str] = []
-    cases: list[Case] = []
+    cases = {
+        one.name: Case("mutants", one.name, skipped="it was not run") for one in chosen
+    }
     for number, mutant in enumerate(chosen, 1):
         say(f"mutants: {number} of {len(chosen)}: {mutant.name}: {mutant.subject}")
         failed = killers(mutant, args.kernel, args.xen)
         survived = "" if failed else "no test has failed"
-        cases.append(Case("mutants", mutant.name, failure=survived))
+        cases[mutant.name] = Case("mutants", mutant.name, failure=survived)
+        if args.junit:
+            write_junit(args.junit, "mutants", list(cases.values()))
         rows.append(f"  {mutant.name:16}{mutant.subject}")
         rows.append(f"  {'':16}{', '.join(failed) or 'SURVIVED'}")
-    survivors = sum(bool(case.failure) for case in cases)
-    if args.junit:
-        write_junit(args.junit, "mutants", cases)
+    survivors = sum(bool(case.failure) for case in cases.values())
     print("\n".join(["", "Mutants, and the tests that failed", *rows]))
     print(f"{len(chosen)} mutants, {survivors} survived")
     return 1 if survivors else 0

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import sys
+import xml.etree.ElementTree as xml
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab.base.common import LabError
+from lab.commands import mutants as command
+from lab.commands import options
 from lab.commands.mutants import HERE, Mutant, mutants, read
 from tests.tree import KERNEL, TREE, run
 
@@ -38,3 +41,24 @@ def test_not_complete(tmp_path: Path) -> None:
     patch.write_text("Subject: x\nTest: boot\n\ndiff --git a/x b/x\n")
     with pytest.raises(LabError, match="lacks Kernel"):
         read(patch)
+
+
+def test_a_run_that_dies_has_told_of_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die_at_the_second(mutant: Mutant, *_: str) -> list[str]:
+        if mutant.name != "no-kick":
+            raise LabError("the disk is full")
+        return ["test_a_jump_is_noticed"]
+
+    monkeypatch.setattr(command, "killers", die_at_the_second)
+    for name in ("script", "build_probes"):
+        monkeypatch.setattr(command, name, lambda *_: None)
+    parser = options.Parser()
+    command.arguments(parser)
+    junit = tmp_path / "junit.xml"
+    args = parser.parse_args(["-k", "no-kick or no-look", f"--junit={junit}"])
+    with pytest.raises(LabError, match="full"):
+        command.main(args)
+    cases = {case.get("name"): list(case) for case in xml.parse(junit).getroot()}
+    assert not cases["no-kick"] and cases["no-look"][0].tag == "skipped"

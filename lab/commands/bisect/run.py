@@ -239,8 +239,8 @@ def main(args: argparse.Namespace) -> int:
                 table[f"{config} {BOOTS}"] = booted
             text = markdown(settings.kernel, table, subjects)
             write_atomically(report, text.encode())
-    if args.junit:
-        write_junit(args.junit, "bisect", junit_cases(table))
+            if args.junit:
+                write_junit(args.junit, "bisect", junit_cases(table))
     problems = [wrong for found in table.values() for wrong in found.values()]
     failed = sum(map(bool, problems))
     say(markdown(settings.kernel, table, subjects))
