@@ -84,7 +84,9 @@ CHECKS: dict[str, Check] = {
     "timers": lambda spec, life, _: suspend.check_timers(
         life.report, demotion.LATE_NS + jitter(spec)
     ),
-    "accounts": lambda _, life, __: suspend.check_accounts(life.report),
+    "accounts": lambda _, life, __: suspend.check_accounts(
+        life.report, life.guest.lost
+    ),
     "connection": _connection,
     "machine": _machine,
     "downtime": _downtime,

@@ -48,8 +48,10 @@ class Guest:
         self.name = spec.name
         self.vcpus = spec.vcpus
         self.domid = -1
-        # When it was unpaused last, in seconds by dom0's clock
-        self.unpaused = 0.0
+        # When it was paused and unpaused last, in seconds by dom0's clock
+        self.paused = self.unpaused = 0.0
+        # What its clocks lack, in seconds: the TSC was set back in a pause
+        self.lost = 0.0
         # What the guest has reported already, and does not again
         self.reported = ""
         self._gone = -1
@@ -182,11 +184,15 @@ class Guest:
             self._poll(f"at tick {number}, from {len(self.ticks)}")
 
     def pause(self) -> None:
-        self.host.must(f"domctl pause {self.domid}")
+        self._pause("pause")
 
     def pause_outside_kernel(self) -> None:
         """Pause a busy PV guest where its vCPUs run programs."""
-        self.host.must(f"domctl pause-user {self.domid}")
+        self._pause("pause-user")
+
+    def _pause(self, command: str) -> None:
+        text = self.host.must(f"cat /proc/uptime && domctl {command} {self.domid}")
+        self.paused = float(text.split()[0])
 
     def unpause(self) -> None:
         text = self.host.must(f"domctl unpause {self.domid} && cat /proc/uptime")

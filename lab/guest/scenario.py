@@ -181,6 +181,8 @@ class Jump(Scenario):
         if self.pause:
             guest.host.must(f"sleep {self.pause}")
         guest.unpause()
+        if self.ns < 0:
+            guest.lost = guest.unpaused - guest.paused
 
     def run(self, guest: Guest) -> None:
         if self.idle:

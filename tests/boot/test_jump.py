@@ -56,7 +56,7 @@ def check(case: GuestSpec, life: Life, problems: list[str]) -> None:
         *clocks.check_clocks(report, suspended=False),
         *clocks.check_alike(report),
         *clocks.check_trouble(report),
-        *suspend.check_accounts(report),
+        *suspend.check_accounts(report, life.guest.lost),
     ]
     fail_if(problems, case, life, repeat_test("jump", case))
 

@@ -57,6 +57,12 @@ def test_wrong_sleep_is_wrong(old: str, new: str, complaint: str) -> None:
     assert len(found) == 1 and complaint in found[0], found
 
 
+def test_clocks_lack_a_pause_in_which_the_tsc_was_set_back() -> None:
+    report = parse(RECORDED.replace("1.stolen 0 0\n", "1.stolen 0 2000000000\n"))
+    assert suspend.check_accounts(report)
+    assert not suspend.check_accounts(report, lost=1.5)
+
+
 def cycles(ticks: list[Tick]) -> list[str]:
     """What is said of a guest of the recorded report, which slept so often."""
     report = parse(RECORDED.replace("2596127 2\n", f"2596127 {1 + len(CYCLES)}\n"))
