@@ -23,6 +23,8 @@ MARKED = re.compile(r"tsc: Marking TSC unstable due to (.*)")
 TSC, XEN = "tsc", "xen"
 # Since Linux 6.3 mainline prefers an invariant TSC that is never emulated
 SAFE = XEN if KERNEL == "6.1" else TSC
+# Linux 6.1 takes the TSCs of two CPUs that are not Intel's for unsynchronized
+NAMED = XEN if KERNEL == "6.1" else TSC
 NATIVE, INVARIANT = "native", "native-invariant"
 OFF, ON = "xen_tsc_reliable=off", "xen_tsc_reliable=on"
 # By host, mode and command line: what the series decides, and what mainline does
@@ -30,7 +32,7 @@ DECIDED = {
     ("untrusted", "", ""): (TSC, XEN),
     ("untrusted", "", OFF): (XEN, XEN),
     ("untrusted", "", ON): (TSC, XEN),
-    ("untrusted", "", "clocksource=tsc"): (TSC, TSC),
+    ("untrusted", "", "clocksource=tsc"): (TSC, NAMED),
     ("untrusted", "", "clocksource=xen"): (XEN, XEN),
     ("untrusted", "", "tsc=unstable"): (XEN, XEN),
     ("untrusted", "", "notsc"): (XEN, XEN),
