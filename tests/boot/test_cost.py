@@ -39,6 +39,13 @@ CONTINUOUS_USEC = 1000
 # those of the look whether the pvclock is frozen
 SAVED = 25
 FROZEN = 4
+PVCLOCK_READ = "pvclock_clocksource_read_nowd"
+if KERNEL == "6.1":
+    # That cannot be called in noinstr code.  The lab's configuration has objtool look at
+    # such code (NOINSTR_VALIDATION), for which there are two NOPs, around which the
+    # offset is loaded and then subtracted.
+    FROZEN += 3
+    PVCLOCK_READ = "pvclock_clocksource_read"
 
 
 @pytest.fixture(scope="module", name="measured")
@@ -161,6 +168,6 @@ def test_the_tsc_is_read_without_a_write() -> None:
 
 def test_the_disassembly_shows_locks_and_writes() -> None:
     """Where there are some.  If this fails, the test above shows nothing."""
-    code = instructions("pvclock_clocksource_read_nowd")
+    code = instructions(PVCLOCK_READ)
     assert any(line.startswith("lock cmpxchg") for line in code)
     assert any(writes(line) for line in code)

@@ -21,6 +21,7 @@ from lab.checks.kselftest import check_selftest
 from lab.checks.xen_clock import check_dom0, check_foresight, check_forecast
 from lab.checks.xen_clock import check_tool, guest_of
 from tests.recorded import forecast
+from tests.tree import KERNEL
 
 TRUSTED_EMULATED = (specs.DEFAULT, specs.EMULATED, specs.NONSENSE)
 FIRST_LOOP = r"^Calibrating delay loop \(skipped\), value calculated"
@@ -57,6 +58,8 @@ def test_the_pit_is_not_probed(session: Lives) -> None:
 
 def test_no_cpu_measures_its_delay_loop(session: Lives) -> None:
     """All have the first one's, which is that of the TSC's frequency."""
+    if KERNEL == "6.1":
+        pytest.skip("Linux 6.1 takes it over from a CPU of the same package only")
     assert measured_loop(session.of(DELAY, stay).report) == pytest.approx(0, abs=0.05)
 
 

@@ -19,7 +19,7 @@ from lab.host.host import Host
 from lab.host.rundir import Run
 from lab.images.initramfs import make_images
 from tests.lives import Lives, fail_if
-from tests.tree import repeat_test
+from tests.tree import KERNEL, repeat_test
 
 # By how many seconds dom0's clock is set forward
 STEP = 100
@@ -67,6 +67,8 @@ class Follow(Scenario):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_guest_follows(one_cpu: Lives, case: GuestSpec) -> None:
+    if KERNEL == "6.1" and CASES[case] == "tsc":
+        pytest.skip("Linux 6.1 knows no name of the TSC for a precise offset")
     follow = Follow()
     life = one_cpu.of(case, follow)
     problems = [problem for one in follow.readings for problem in one.problems()]
@@ -91,7 +93,9 @@ def test_dom0_sets_it_again(settings: Settings) -> None:
         host.wait_boot()
         assert host.must("ls /sys/class/ptp") == ""
         assert host.must(f"cat {INTERVAL}") == "660\n"
-        guest = Guest(host, GuestSpec("ptp-dom0"), settings.patched, images.guest)
+        # Linux 6.1 has a precise offset to the xen clocksource only
+        case = GuestSpec("ptp-dom0", cmdline="xen_tsc_reliable=off")
+        guest = Guest(host, case, settings.patched, images.guest)
         guest.create()
         guest.wait_state("up")
         assert not read(guest, 1).problems()
