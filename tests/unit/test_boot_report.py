@@ -20,7 +20,7 @@ SETTINGS = Settings()
 
 
 def life(text: str = RECORDED) -> Life:
-    guest: Any = SimpleNamespace(ticks=[], rounds=[])
+    guest: Any = SimpleNamespace(ticks=[], rounds=[], lost=0.0)
     return Life(guest, parse(text), OUTSIDE, 0.0)
 
 

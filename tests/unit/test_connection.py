@@ -52,7 +52,7 @@ def test_what_is_told() -> None:
 def test_only_of_guests_that_have_one() -> None:
     life = recorded("guest", "emulated")
     guest: Any = life.guest
-    guest.ticks, guest.rounds = [], []
+    guest.ticks, guest.rounds, guest.lost = [], [], 0.0
     life.report.values["connection"] = "10 10 0"
     for network in (False, True):
         findings = check_guest(GuestSpec("guest", network=network), life, Slept(1, 1))
