@@ -6,8 +6,8 @@
  * after S3 of the host, it can have another frequency after a migration, and it can differ
  * between vCPUs. So each vCPU compares it with the pvclock, and with what the
  * others found: when Xen's timer is programmed the pvclock is read anyway, and the
- * TSC with it. The end of a timer interrupt compares what was read last, which can have
- * been in the interrupt before, if the core programs the timer at the exit. So the
+ * TSC with it. The end of a timer interrupt compares what was read last: if the core
+ * programs the timer only after that, the sample of the interrupt before. So the
  * watchdog reads no clock of its own, which would trap where Xen emulates RDTSC. The
  * timers have used the TSC by then, so xen_tsc_check_secondary() comes before them after a
  * resume, when the TSCs of vCPUs can differ by decades.
