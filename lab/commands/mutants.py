@@ -101,6 +101,12 @@ def arguments(parser: options.Parser) -> None:
     options.add_xen(parser)
 
 
+def tell_junit(args: argparse.Namespace, cases: dict[str, Case]) -> None:
+    """After each, as a run can die at any time."""
+    if args.junit:
+        write_junit(args.junit, "mutants", list(cases.values()))
+
+
 def main(args: argparse.Namespace) -> int:
     chosen = options.selected(
         args, mutants(args.kernel), lambda one: f"{one.name:16}{one.subject}"
@@ -113,13 +119,13 @@ def main(args: argparse.Namespace) -> int:
     cases = {
         one.name: Case("mutants", one.name, skipped="it was not run") for one in chosen
     }
+    tell_junit(args, cases)
     for number, mutant in enumerate(chosen, 1):
         say(f"mutants: {number} of {len(chosen)}: {mutant.name}: {mutant.subject}")
         failed = killers(mutant, args.kernel, args.xen)
         survived = "" if failed else "no test has failed"
         cases[mutant.name] = Case("mutants", mutant.name, failure=survived)
-        if args.junit:
-            write_junit(args.junit, "mutants", list(cases.values()))
+        tell_junit(args, cases)
         rows.append(f"  {mutant.name:16}{mutant.subject}")
         rows.append(f"  {'':16}{', '.join(failed) or 'SURVIVED'}")
     survivors = sum(bool(case.failure) for case in cases.values())
