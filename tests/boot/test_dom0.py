@@ -6,6 +6,7 @@ dom0 does what it does without the series.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import pytest
@@ -30,7 +31,9 @@ WHERE = {
     "trusted": HOSTS["trusted"],
     # Its TSC is emulated; with more CPUs QEMU loses interrupts
     "pvh": replace(HOSTS["untrusted"], pvh_dom0=True, cpus=1),
+    "pvh-trusted": replace(HOSTS["trusted"], pvh_dom0=True, cpus=1),
 }
+SYSFS = "/sys/devices/system/clocksource/clocksource0"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Dom0:
     cpuinfo: str
     told: str
     tap: str
+    available: str
 
     @property
     def report(self) -> Report:
@@ -49,17 +53,25 @@ class Dom0:
         return Report(kmsg=[record for record in records if record])
 
 
-def boot(settings: Settings, spec: HostSpec) -> Dom0:
+def boot(settings: Settings, spec: HostSpec, *, patched: bool = True) -> Dom0:
     images = make_images(settings.xen, settings.kernel)
-    with Host(Run("dom0"), images, settings.patched, spec) as host:
+    kernel = settings.patched if patched else settings.unpatched
+    with Host(Run("dom0"), images, kernel, spec) as host:
         host.wait_boot()
         return Dom0(
             spec,
             host.must("dmesg"),
             host.must("cat /proc/cpuinfo"),
             host.must("xen-clock --json"),
-            host.must("tsc-selftest"),
+            host.must("tsc-selftest") if patched else "",
+            host.must(f"cat {SYSFS}/available_clocksource"),
         )
+
+
+def decisions(log: str) -> list[str]:
+    """What the core says of clocks that it takes or gives up, without the figures."""
+    said = re.findall(r"(?:clocksource|sched_clock|tsc): (\D*)", log)
+    return [line.strip() for line in said if line.startswith(("Switched", "Marking"))]
 
 
 @pytest.fixture(scope="module", name="dom0", params=WHERE)
@@ -104,3 +116,11 @@ def test_the_kernels_own_checks(dom0: Dom0, settings: Settings) -> None:
 def test_the_programs_agree(dom0: Dom0) -> None:
     assert not check_dom0(dom0.told, dom0.spec, "kernel")
     assert not check_tap(dom0.tap, 0), dom0.tap
+
+
+def test_it_keeps_what_mainline_gives(dom0: Dom0, settings: Settings) -> None:
+    """The same clocksources to choose from, the same choice, and as good a sched_clock."""
+    old = boot(settings, dom0.spec, patched=False)
+    assert not old.report.tsc_lines(BOOT), old.log
+    assert dom0.available.split() == old.available.split()
+    assert decisions(dom0.log) == decisions(old.log)

@@ -34,7 +34,7 @@ Slow system clocksource detected.
 [xen-clocksource]...OK
 == journal
 __MONOTONIC_TIMESTAMP 812 entries, 0 back
-__REALTIME_TIMESTAMP 812 entries, 1 back
+__REALTIME_TIMESTAMP 812 entries, 0 back
 == counters
 1792 0
 == metrics
@@ -81,7 +81,16 @@ def test_all_is_well() -> None:
         ("there until", "", "Redis says nothing"),
         ("gone after 30480", "gone after 21010", "was gone after 21010 ms"),
         ("there until 29020", "there until 65012", "was there after 65012 ms"),
-        ("812 entries, 0 back", "812 entries, 3 back", "went back 3 times in 812"),
+        (
+            "P 812 entries, 0 back\n__R",
+            "P 812 entries, 3 back\n__R",
+            "__MONOTONIC_TIMESTAMP went back 3 times in 812",
+        ),
+        (
+            "812 entries, 0 back\n== counters",
+            "812 entries, 2 back\n== counters",
+            "__REALTIME_TIMESTAMP went back 2 times",
+        ),
         ("__REALTIME_TIMESTAMP 812", "other 0", "the journal has no other"),
         ("1792 0", "1792 4", "4 of 1792 CPU counters have shrunk"),
         ("bursts\n1", "bursts\n0", "measured [0] times, not 1"),
