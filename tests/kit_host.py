@@ -47,7 +47,7 @@ class KitHost:
     def __init__(self, where: Path, shell: list[str], reporter: bytes) -> None:
         self.shell = shell
         self.kit, self.state, self.bin = where / "kit", where / "host", where / "bin"
-        for directory in ("domains", "store", "fails", "blocks"):
+        for directory in ("domains", "store", "fails", "later", "blocks"):
             (self.state / directory).mkdir(parents=True)
         self.bin.mkdir()
         for name in PROGRAMS:

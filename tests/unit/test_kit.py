@@ -272,6 +272,17 @@ def test_without_migration(host: KitHost) -> None:
     assert wrong == "\n\n- Nothing was noticed.\n"
 
 
+def test_one_that_cannot_be_migrated(host: KitHost) -> None:
+    """Another guest of that kind was before, so it is not the host's doing."""
+    host.write("later/migrate", "xl: error: the guest did not suspend\n")
+    host.run("-k", "pv", "-m", "default native")
+    guests = read_report(host.kit / "report.json")["guests"]
+    outcomes = [guest["steps"]["migrate"] for guest in guests]
+    assert outcomes[0] == "done"
+    assert set(outcomes[1:]) == {"failed: xl: error: the guest did not suspend"}
+    assert host.domains == []
+
+
 def test_without_device_model(host: KitHost) -> None:
     """A kind of guests that xl cannot make is given up after the first."""
     host.write("fails/create", "libxl: error: no device model\n")
