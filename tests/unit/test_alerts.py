@@ -262,6 +262,14 @@ def test_package() -> None:
     listed = output("dpkg-deb", "--contents", str(deb))
     for name in ("usr/bin/xen-clock", "xen-clock-metrics.timer", "xen-clock.1.gz"):
         assert re.search(rf"{re.escape(name)}$", listed, re.M), listed
+    # Its removal stops what runs, and the exporter has nothing more to show
+    scripts = {
+        name: output("dpkg-deb", "--info", str(deb), name)
+        for name in ("prerm", "postrm")
+    }
+    for unit in ("xen-clock-chrony.service", "xen-clock-metrics.timer"):
+        assert f"deb-systemd-invoke stop '{unit}'" in scripts["prerm"]
+    assert "rm -f /var/lib/prometheus/node-exporter/xen-clock.prom" in scripts["postrm"]
     changes = next(deb.parent.glob("*.changes"))
     command = ["lintian", "--allow-root", "--display-info", "--pedantic", str(changes)]
     done = run(*command)
