@@ -94,7 +94,7 @@ def test_patched(tool: Tool) -> None:
     [said] = documents(tool(PATCHED, "--json"))
     assert said["verdict"]["by"] == "kernel" and said["time_leaf"]["incarnation"] == 2
     assert said["time_leaf"]["host_frequency_khz"] == 2596128
-    assert said["demoted"] == 0 and said["at_risk"] is False
+    assert said["demoted"] == 0 and said["safe"] is True
 
 
 def decided(verdict: str, reason: str, demoted: int = 0) -> dict[str, str]:
@@ -127,7 +127,10 @@ OFF = "xen_tsc_reliable=off"
 ON = "xen_tsc_reliable=on"
 NATIVE = Guest(flags=2, mode=2, clocksource="tsc")
 HOST = Guest(flags=0, clocksource="tsc")
-DROP = f"a migration can change it. {TODO['CRITICAL']}"
+DROP = (
+    "a migration can change it. Do not migrate the guest. Take clocksource=tsc and "
+    "tsc=reliable off its command line, and shut it down and start it again."
+)
 
 
 @pytest.mark.parametrize(
@@ -153,9 +156,9 @@ def test_at_risk(tool: Tool, guest: Guest, kernel: dict[str, str], words: str) -
     guest = dataclasses.replace(guest, kernel=kernel)
     text = good(tool(guest))
     [said] = documents(tool(guest, "--json"))
-    metric = f"xen_clock_at_risk {int(bool(words))}"
+    metric = f'xen_clock_safe{{safe="false"}} {int(bool(words))}'
     assert metric in good(tool(guest, "metrics")).splitlines()
-    assert said["at_risk"] is bool(words)
+    assert said["safe"] is not bool(words)
     assert words in said["advice"]
     first, last = "CRITICAL" if words else "Xen ", "MONO" if words else "advice"
     assert text.startswith(first)
@@ -280,6 +283,7 @@ def test_check(
     done = tool(guest, "check", "--json")
     [said] = documents(done)
     assert (done.returncode, said["state"], said["safe"]) == (status, state, safe)
+    assert said["clocksource"] == (guest.clocksource or None)
     assert good(tool(guest)).partition(" ")[0] == ("Xen" if state == "OK" else state)
     [said] = documents(tool(guest, "--json"))
     assert said["safe"] == safe and said["safe_reason"]

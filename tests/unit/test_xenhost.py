@@ -256,6 +256,14 @@ def test_forecast(
     assert said["without_series"]
 
 
+def test_a_frequency_that_xen_does_not_print(tool: Tool, tmp_path: Path) -> None:
+    """That of a TSC that is never emulated is the host's."""
+    domain = ("one", 1, "mode=2,ofs=0x0,inc=1")
+    there = dom0(khz=KHZ // 2)
+    [said] = moved(tool, tmp_path, dom0(domains=(domain,)), there)
+    assert "its time runs at 50.0 % of its speed" in said["without_series"]
+
+
 @pytest.mark.parametrize(
     ("domain", "there", "verdict", "reason"),
     [
@@ -403,6 +411,8 @@ def test_names_survive(tool: Tool, tmp_path: Path, name: str) -> None:
     text = good(tool(None, "forecast", *files))
     simple = name.replace("\x1b", "?").replace("\U0001f600", "??")
     assert text.startswith(f"{simple} (domain 1)\n")
+    listed = good(tool(here, "host"))
+    assert name.replace("\x1b", "?") in listed and "\x1b" not in listed
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ int check(const struct guest *guest, const struct options *options)
 		json_string(&json, "state", states[state]);
 		json_safe(&json, &decision);
 		json_string(&json, "reason", safe_reason(guest, &decision));
-		json_string(&json, "clocksource", guest->clocksource);
+		json_optional(&json, "clocksource", guest->clocksource);
 		json_string(&json, "rule", decision.rule);
 		json_string(&json, "verdict", decision.verdict);
 		json_finish(&json);

@@ -117,7 +117,7 @@ static void without(struct outcome *outcome, const struct host *to,
 	if (domain->tsc.mode == XEN_CPUID_TSC_MODE_NEVER_EMULATE && !outcome->kept)
 		snprintf(outcome->without, sizeof(outcome->without),
 			 "right on clocksource xen; with clocksource=tsc its time runs at %.1f %% of its speed",
-			 domain->tsc.khz ? 100.0 * outcome->khz / domain->tsc.khz : 0);
+			 100.0 * outcome->khz / outcome->moved.khz);
 	else if (domain->tsc.hvm && outcome->after != NO &&
 		 host_has_fault(to, "restore-underflow"))
 		snprintf(outcome->without, sizeof(outcome->without),

@@ -72,7 +72,11 @@ static void text_domain(const struct host *host, const struct host_domain *domai
 		[NO] = "native", [YES] = "emulated", [UNKNOWN] = "not known",
 	};
 
-	printf("%5u  %-20s %-10s %-15s %8u  %11u  %s", domain->id, domain->name,
+	char name[LINE_SIZE];
+
+	memcpy(name, domain->name, sizeof(name));
+	make_printable(name);
+	printf("%5u  %-20s %-10s %-15s %8u  %11u  %s", domain->id, name,
 	       domain->tsc.hvm ? "HVM or PVH" : "PV", xen_tsc_mode_name(domain->tsc.mode),
 	       domain->tsc.khz, domain->incarnation, words[domain->emulated]);
 	if (domain->emulated == YES)

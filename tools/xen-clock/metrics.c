@@ -128,8 +128,6 @@ static void verdict(const struct decision *decision)
 	       "Verdict on the TSC, by the kernel, or as it would be by the policy.");
 	one_of("tsc_verdict", "verdict", verdicts, ARRAY_SIZE(verdicts), decision->verdict,
 	       decision->by_kernel ? ",by=\"kernel\"" : ",by=\"policy\"");
-	plain("at_risk", "gauge", "Whether time is read from a TSC that is not guaranteed.",
-	      decision->at_risk);
 	family("safe", "gauge", "Whether the clocks can be relied on, as far as is known.");
 	one_of("safe", "safe", safe, ARRAY_SIZE(safe), decision->safe, "");
 }

@@ -81,7 +81,6 @@ void json_summary(const struct guest *guest, const struct costs *costs)
 	json_string(&json, "reason", decision.reason);
 	json_string(&json, "by", decision.by_kernel ? "kernel" : "policy");
 	json_end(&json, '}');
-	json_bool(&json, "at_risk", decision.at_risk);
 	json_safe(&json, &decision);
 	json_string(&json, "safe_reason", safe_reason(guest, &decision));
 

@@ -28,13 +28,14 @@ static int told(const struct options *options, const struct guest *guest,
 
 	if (!options->json) {
 		printf("%s: incarnation %u, clocksource %s, verdict %s\n", event,
-		       guest->facts.incarnation, guest->clocksource, decision.verdict);
+		       guest->facts.incarnation,
+		       *guest->clocksource ? guest->clocksource : "unknown", decision.verdict);
 		return status;
 	}
 	json_document(&json, true);
 	json_string(&json, "event", event);
 	json_integer(&json, "incarnation", guest->facts.incarnation);
-	json_string(&json, "clocksource", guest->clocksource);
+	json_optional(&json, "clocksource", guest->clocksource);
 	json_string(&json, "verdict", decision.verdict);
 	json_finish(&json);
 
