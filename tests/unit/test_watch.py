@@ -227,6 +227,13 @@ def test_watch_is_told_of_a_clock_that_is_set(tool: Tool, stepping: Path) -> Non
     assert all(line.startswith("20") for line in text.splitlines()[:2])
 
 
+def test_a_read_that_takes_long_is_no_resume(tool: Tool, stepping: Path) -> None:
+    """The clock was set, as NTP does it, while other programs kept the CPU busy."""
+    words = ("wait", "--for", "resume", "--seconds", "1", "--json")
+    done = told(tool, stepping, Guest(), *words, LATE_US="20000")
+    assert events(done) == ["timeout"], done
+
+
 def test_watch_sees_a_wrong_frequency(tool: Tool, stepping: Path) -> None:
     """MONOTONIC runs 2 % fast, which between two samples is no jump."""
     quiet = tool(PATCHED, "watch", "--seconds", "1", "--json", build="shared")

@@ -17,23 +17,21 @@
 
 #include "events.h"
 
-/* What reading two clocks one after the other can make of the time suspended */
-#define SUSPENDED_NS	(2 * NSEC_PER_MSEC)
-
-/* Of three reads the middle one is of BOOTTIME: the narrowest of some counts */
-static s64 suspended(void)
+/* Of three reads the middle one is of BOOTTIME, however long they take: some tell more */
+static struct suspended suspended(void)
 {
-	s64 before, boot, after, narrowest = 0, found = 0;
+	struct suspended found = { LONG_MIN, LONG_MAX };
+	s64 before, boot, after;
 	int i;
 
 	for (i = 0; i < 5; i++) {
 		before = clock_now(CLOCK_MONOTONIC);
 		boot = clock_now(CLOCK_BOOTTIME);
 		after = clock_now(CLOCK_MONOTONIC);
-		if (i && after - before >= narrowest)
-			continue;
-		narrowest = after - before;
-		found = boot - before - narrowest / 2;
+		if (boot - after > found.least)
+			found.least = boot - after;
+		if (boot - before < found.most)
+			found.most = boot - before;
 	}
 
 	return found;
@@ -145,7 +143,7 @@ unsigned int events_wait(struct events *events, s64 ns)
 bool events_resumed(struct events *events, unsigned int seen, const struct guest *was,
 		    const struct guest *is)
 {
-	s64 before = events->suspended, now = clock_now(CLOCK_MONOTONIC);
+	s64 most = events->suspended.most, now = clock_now(CLOCK_MONOTONIC);
 	bool resumed = is->facts.incarnation != was->facts.incarnation;
 
 	/* The same one is told twice */
@@ -153,7 +151,7 @@ bool events_resumed(struct events *events, unsigned int seen, const struct guest
 		resumed = true;
 	if (seen & EVENT_CLOCK_SET) {
 		events->suspended = suspended();
-		if (events->suspended > before + SUSPENDED_NS)
+		if (events->suspended.least > most)
 			resumed = true;
 	}
 	if (resumed)

@@ -16,7 +16,9 @@ struct events {
 	int signal;
 	int timer;
 	int incarnation, verdict;
-	s64 suspended;			/* BOOTTIME less MONOTONIC */
+	struct suspended {		/* BOOTTIME less MONOTONIC */
+		s64 least, most;
+	} suspended;
 	s64 resumed;			/* MONOTONIC at the last resume */
 };
 
