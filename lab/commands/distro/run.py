@@ -160,7 +160,7 @@ def scenario_of(case: Case, away: Session | None) -> Scenario:
     scenario = LIFECYCLES[case.what].scenario
     if scenario is None:
         assert away is not None
-        scenario = Move(away.host(case.kind), pause=PAUSE_USEC)
+        scenario = Move(away.host(case.kind), pause=PAUSE_USEC, alike=True)
     return scenario
 
 
