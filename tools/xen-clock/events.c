@@ -77,7 +77,7 @@ static int open_sysfs(const char *path)
 }
 
 /* Before threads are created: all of them are to block the signals */
-void events_open(struct events *events)
+void events_open(struct events *events, const struct guest *guest)
 {
 	sigset_t signals;
 
@@ -93,6 +93,7 @@ void events_open(struct events *events)
 	events->incarnation = open_sysfs("/sys/hypervisor/tsc/incarnation");
 	events->verdict = open_sysfs("/sys/hypervisor/tsc/verdict");
 	events->resumed = LONG_MIN;
+	events->demoted = guest->demoted;
 	events->suspended = suspended();
 }
 
@@ -146,9 +147,13 @@ bool events_resumed(struct events *events, unsigned int seen, const struct guest
 	s64 most = events->suspended.most, now = clock_now(CLOCK_MONOTONIC);
 	bool resumed = is->facts.incarnation != was->facts.incarnation;
 
-	/* The same one is told twice */
-	if (seen & EVENT_EVALUATED && now > events->resumed + NSEC_PER_SEC)
-		resumed = true;
+	if (seen & EVENT_EVALUATED) {
+		/* It tells of the demotion there, too, and of one resume twice */
+		if (is->demoted && !events->demoted)
+			events->demoted = true;
+		else if (now > events->resumed + NSEC_PER_SEC)
+			resumed = true;
+	}
 	if (seen & EVENT_CLOCK_SET) {
 		events->suspended = suspended();
 		if (events->suspended.least > most)

@@ -20,9 +20,10 @@ struct events {
 		s64 least, most;
 	} suspended;
 	s64 resumed;			/* MONOTONIC at the last resume */
+	bool demoted;			/* the kernel has told of the demotion */
 };
 
-void events_open(struct events *events);
+void events_open(struct events *events, const struct guest *guest);
 unsigned int events_wait(struct events *events, s64 ns);
 bool events_resumed(struct events *events, unsigned int seen, const struct guest *was,
 		    const struct guest *is);

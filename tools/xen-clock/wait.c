@@ -54,7 +54,7 @@ int wait_for_event(const struct guest *guest, const struct options *options)
 	/* A kernel without the series does not tell that it has left the TSC */
 	if (leaves_recorded() || (!guest->patched && wants(options, "demotion")))
 		pause = LOOK_NS;
-	events_open(&events);
+	events_open(&events, guest);
 	do {
 		if (end && end - clock_now(CLOCK_MONOTONIC) < pause)
 			pause = end - clock_now(CLOCK_MONOTONIC);

@@ -293,7 +293,7 @@ int watch(const struct guest *guest, const struct options *options)
 	if (!watchers)
 		die("no memory for %u threads", cpus.count);
 
-	events_open(&events);
+	events_open(&events, &was);
 	state.json = options->json;
 	state.interval = options->interval_ms * NSEC_PER_MSEC;
 	print_start(state.json, cpus.count, options->interval_ms);
