@@ -238,3 +238,66 @@ def documents(done: Done) -> list[dict[str, Any]]:
 
 def one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+RELIABLE = "(XEN) TSC marked as reliable, warp = 0 (count=3)"
+UNRELIABLE = "(XEN) TSC not marked as either constant or reliable, warp=0 (count=3)"
+CONSTANT = "(XEN) TSC has constant rate, deep Cstates possible, so not reliable, warp=0"
+HEADING = "Name                       ID   Mem VCPUs\tState\tTime(s)"
+
+# As xl shows them
+DOMAINS = (
+    ("Domain-0", 0, ""),
+    ("web", 1, "mode=0,ofs=0x133f05c47,khz=2596128,inc=1"),
+    ("old name", 12, "mode=2,ofs=0x38f68b4b3,khz=2596128,inc=1"),
+    ("moved", 3, "mode=0,khz=2596127,inc=4"),
+    ("pvh", 4, "(hvm) mode=0,khz=2596127,inc=2"),
+    ("always", 5, "(hvm) mode=1,khz=2596128,inc=1"),
+)
+
+
+def dom0(
+    version: tuple[int, int, str] = (4, 17, ".7"),
+    *,
+    reliable: bool = True,
+    khz: int = KHZ,
+    domains: tuple[tuple[str, int, str], ...] = DOMAINS,
+    heading: str = "",
+    boot: str = "(XEN) HVM: ASIDs enabled.\n",
+    cmdline: str = "",
+) -> Guest:
+    lines = []
+    for _, number, text in domains:
+        kind = "(hvm)" if text.startswith("(hvm)") else ""
+        if text:
+            lines.append(f"(XEN) dom{number}{kind}: {text.removeprefix('(hvm) ')}")
+    # Older ones may still be in the ring
+    log = boot
+    for old in (UNRELIABLE, RELIABLE):
+        log += f"{old}\n(XEN) dom1: mode=1,khz=1,inc=9\n"
+    log += "\n".join([heading or (RELIABLE if reliable else UNRELIABLE), *lines])
+    shown = [
+        f"{name:<40} {number:>5}  1024     2     r-----     12.5"
+        for name, number, _ in domains
+    ]
+    return Guest(
+        dom0=True,
+        version=version,
+        flags=2 if reliable else 0,
+        khz=0,
+        incarnation=0,
+        host_khz=khz,
+        pvclock_khz=khz,
+        clocksource="tsc",
+        xl={
+            "info": f"cpu_mhz                : {khz // 1000}.{khz % 1000:03}\n"
+            f"xen_commandline        : console=com1 {cmdline}",
+            "list": "\n".join([HEADING, *shown]),
+            "dmesg": log,
+        },
+    )
+
+
+def document(tool: Tool, guest: Guest) -> dict[str, Any]:
+    [said] = documents(tool(guest, "host", "--json"))
+    return said
