@@ -170,6 +170,7 @@ class Jump(Scenario):
     ns: int
     pause: int = 0  # for so many seconds more
     idle: bool = False  # its readers read once in a while only
+    crowd: int = 0  # so many busy tasks on each vCPU meanwhile
 
     def create(self, guest: Guest) -> None:
         create_aged(guest)
@@ -195,9 +196,15 @@ class Jump(Scenario):
             guest.wait_state("pausing")
         guest.phase("trace -")
         guest.wait_state("tracing")
+        if self.crowd:
+            guest.phase(f"crowd {self.crowd}")
+            guest.wait_state("crowded")
         guest.phase("tick 3")
         self.move(guest)
         guest.wait_ticks(4)
+        if self.crowd:
+            guest.phase("disperse")
+            guest.wait_state("dispersed")
         guest.phase("pause 0")
         guest.wait_state("pausing")
         # The jump itself is one thing, how time continues another

@@ -119,6 +119,10 @@ void periodic_report(void);
 void connection_start(const char *own, const char *peer, unsigned int port);
 void connection_report(unsigned long trips);
 
+/* crowd.c: tasks that keep all vCPUs busy */
+void crowd_start(unsigned int number);
+void crowd_end(void);
+
 /* spin.c: it keeps a vCPU busy, and nothing else does */
 void spin_alone(unsigned int msec);
 

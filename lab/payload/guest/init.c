@@ -235,6 +235,18 @@ static void connect_to(const char *own, const char *peer, unsigned int port)
 	set_state("connected");
 }
 
+static void crowd(unsigned int number)
+{
+	crowd_start(number);
+	set_state("crowded");
+}
+
+static void disperse(void)
+{
+	crowd_end();
+	set_state("dispersed");
+}
+
 static void spin_for(unsigned int msec)
 {
 	spin_alone(msec);
@@ -314,6 +326,10 @@ static void carry_out(const char *phase)
 		wait_online(number);
 	else if (sscanf(phase, "connect %31s %31s %u", name, peer, &number) == 3)
 		connect_to(name, peer, number);
+	else if (sscanf(phase, "crowd %u", &number) == 1)
+		crowd(number);
+	else if (!strcmp(phase, "disperse"))
+		disperse();
 	else if (sscanf(phase, "spin %u", &number) == 1)
 		spin_for(number);
 	else if (sscanf(phase, "trace %31s", name) == 1)
