@@ -24,6 +24,8 @@ from lab.images.kernel import script
 PLACE = "/root/linux-image.deb"
 # Of the lab's kernel
 CONFIG = "{0}/config"
+# An emulated CPU makes the initrd, and Debian's kernels have modules by the hundred
+INSTALL_LIMIT = 7200.0
 
 
 def make_package(kernel: str, config: Path | None) -> None:
@@ -86,6 +88,7 @@ class Install(Programs):
     """The guest's administrator installs the package."""
 
     def run(self, guest: Guest) -> None:
+        guest.host.limit = guest.host.age + INSTALL_LIMIT
         self.pause_readers(guest)
         self.tell(guest, "install")
 
