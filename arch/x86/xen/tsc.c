@@ -240,7 +240,11 @@ device_initcall_sync(xen_tsc_check_clocksource);
 /**
  * xen_tsc_khz - get the frequency of the TSC, for x86_platform.calibrate_{tsc,cpu}
  *
- * Return: kHz.
+ * Tells the core not to calibrate it.
+ *
+ * Context: early boot, after xen_tsc_init().
+ *
+ * Return: kHz, or 0 if it is unknown.
  */
 unsigned long xen_tsc_khz(void)
 {
@@ -282,7 +286,8 @@ void xen_tsc_resume(void)
 /**
  * xen_tsc_report - tell users about a resume or a demotion
  *
- * Says nothing about a TSC that is already marked unstable.
+ * Wakes up pollers of /sys/hypervisor/tsc/. Prints nothing if the TSC is already marked
+ * unstable, or with xen_tsc_reliable=off.
  *
  * Context: process.
  *

@@ -15,7 +15,7 @@ enum xen_tsc_domain {
 
 enum xen_tsc_request {
 	XEN_TSC_AUTO,			/* decide by the facts */
-	XEN_TSC_ON,			/* reliable, whatever the facts */
+	XEN_TSC_ON,			/* reliable, unless the frequency is in doubt */
 	XEN_TSC_OFF,			/* do what the kernel does without a policy */
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Watchdog for a TSC that is called reliable, and what happens when it is not.
+ * Watchdog for the TSC of a domU that uses it, and what happens if it fails.
  *
- * The clocksource watchdog ignores such a TSC. But it can jump while the guest runs, as
- * after S3 of the host, it can have another frequency after a migration, and it can differ
- * between vCPUs. So each vCPU compares it with the pvclock, and with what the
- * others found: when Xen's timer is programmed the pvclock is read anyway, and the
- * TSC with it. The end of a timer interrupt compares what was read last: if the core
+ * The clocksource watchdog ignores a TSC that is called reliable. But it can jump while
+ * the guest runs, as after S3 of the host, it can have another frequency after a migration,
+ * and it can differ between vCPUs. So each vCPU compares it with the pvclock, and with what
+ * the others found: when Xen's timer is programmed the pvclock is read anyway, and the TSC
+ * with it. The end of a timer interrupt compares what was read last: if the core
  * programs the timer only after that, the sample of the interrupt before. So the
  * watchdog reads no clock of its own, which would trap where Xen emulates RDTSC. The
  * timers have used the TSC by then, so xen_tsc_check_secondary() comes before them after a

@@ -103,7 +103,7 @@ static const enum xen_sched_clock_source sources[] = {
 	XEN_SCHED_CLOCK_FROZEN, XEN_SCHED_CLOCK_PVCLOCK, XEN_SCHED_CLOCK_TSC,
 };
 
-/* Below 2^63 cycles, where a TSC that was set to below zero begins */
+/* Up to 2^62 cycles, and from 2^63 on, where a TSC that was set to below zero is */
 static const u64 edges[] = { 0, 1, 123456789, S64_MAX / 2, (u64)S64_MIN, U64_MAX };
 
 /* From each source to each, wherever both are and whatever the clock says */

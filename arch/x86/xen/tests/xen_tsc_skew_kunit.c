@@ -227,7 +227,7 @@ static void test_to_ns_goes_up(struct kunit *test)
 	}
 }
 
-/* From 20 days to a century in the past and in the future, by the TSC */
+/* From a second to two years in the past and in the future */
 static void test_to_ns_is_right(struct kunit *test)
 {
 	unsigned int i;
