@@ -16,7 +16,7 @@ static const struct xen_fault faults[] = {
 		.update	= { [19] = 5, [20] = 3, [21] = 1 },
 	}, {
 		.name	= "calibration-after-s3",
-		.text	= "After S3 of the host, timers of PVH and HVM guests can fire later and later.",
+		.text	= "After S3 of the host, timers of PVH and HVM can fire later and later.",
 		.fixed	= "4.20.4, 4.21.2 and 4.22",
 		.update	= { [20] = 4, [21] = 2 },
 	}, {
