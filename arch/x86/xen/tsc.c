@@ -240,11 +240,7 @@ device_initcall_sync(xen_tsc_check_clocksource);
 /**
  * xen_tsc_khz - get the frequency of the TSC, for x86_platform.calibrate_{tsc,cpu}
  *
- * Tells the core not to calibrate it.
- *
- * Context: early boot, after xen_tsc_init().
- *
- * Return: kHz, or 0 if it is unknown.
+ * Return: kHz.
  */
 unsigned long xen_tsc_khz(void)
 {
@@ -286,8 +282,7 @@ void xen_tsc_resume(void)
 /**
  * xen_tsc_report - tell users about a resume or a demotion
  *
- * Wakes up pollers of /sys/hypervisor/tsc/. Prints nothing if the TSC is already marked
- * unstable, or with xen_tsc_reliable=off.
+ * Says nothing about a TSC that is already marked unstable.
  *
  * Context: process.
  *

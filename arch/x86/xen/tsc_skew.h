@@ -35,9 +35,9 @@ struct xen_tsc_tolerance {
 };
 
 /*
- * Where only the administrator calls the TSC reliable, or nobody does, the host may have
- * no constant TSC. There Xen rescales the pvclock every second, by up to 500 ppm and more,
- * and half a second is far below what a suspended host makes of it.
+ * Where only the administrator calls the TSC reliable the host may have no constant
+ * TSC. There Xen rescales the pvclock every second, by up to 500 ppm and more, and
+ * half a second is far below what a suspended host makes of it.
  */
 static const struct xen_tsc_tolerance xen_tsc_loose __maybe_unused = {
 	.ns		= NSEC_PER_SEC / 2,
