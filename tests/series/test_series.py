@@ -284,8 +284,8 @@ def test_parts_are_complete(kernel: str) -> None:
     assert before == steps(kernel)
 
 
-def test_ptp_needs_no_other_part(kdir: Path) -> None:
-    """As its cover letter says: it applies without the others, but for two lines."""
+def test_ptp_applies_without_other_parts(kdir: Path) -> None:
+    """But for two lines, its hooks fit a tree without what the others add."""
     exclude = [f"--exclude={name}" for name in ("MAINTAINERS", "*/index.rst")]
     for step in steps(KERNEL)[len(steps(KERNEL, "policy")) :]:
         done = run("git", "apply", *exclude, step, cwd=kdir)
